@@ -1,0 +1,27 @@
+// What a walk does, told as it happens. Logs, coverage, counters and the scoreboard share these callbacks.
+#pragma once
+
+#include <cstdint>
+
+#include "vmmu/types.hpp"
+
+namespace vmmu {
+
+enum class Table : std::uint8_t { Guest, Nested };
+enum class Log : std::uint8_t { Pml };
+
+class WalkObserver {
+ public:
+  virtual ~WalkObserver() = default;
+  // A page-table entry was read. level: 5..1 (guest) or 4..1 (nested), 1 = 4 KiB level.
+  virtual void on_entry_read(Table, unsigned /*level*/, HostPhys, std::uint64_t /*word*/) {}
+  // A compare-and-swap was made. It took effect if found == expected.
+  virtual void on_swap(Table, unsigned /*level*/, HostPhys, std::uint64_t /*expected*/, std::uint64_t /*desired*/,
+                       std::uint64_t /*found*/) {}
+  // A log record was written to memory.
+  virtual void on_record(Log, HostPhys, std::uint64_t /*record*/) {}
+  // The walk starts again from the root because a swap lost to another writer.
+  virtual void on_restart() {}
+};
+
+}  // namespace vmmu

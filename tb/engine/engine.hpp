@@ -1,0 +1,111 @@
+// What the scenario runner and the trace replayer drive: the model, the Verilated RTL, or both in lock step.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "vmmu/registers.hpp"
+#include "vmmu/types.hpp"
+
+namespace vmmu::tb {
+
+enum class Preset : std::uint8_t { Paper, Server, ServerBig, Tiny };  // numbers of vmmu_pkg
+enum class CommitStatus : std::uint8_t { Ok, Rejected, Busy };
+
+enum class InvOp : std::uint8_t {  // numbers of inv_op_e
+  Invlpg, Invpcid0, Invpcid1, Invpcid2, Invpcid3, LoadCr3,
+  Invvpid0, Invvpid1, Invvpid2, Invvpid3, Invept1, Invept2, Invctx, All,
+};
+struct Invalidation {
+  InvOp op = InvOp::All;
+  unsigned ctx = 0;
+  std::uint64_t addr = 0;  // gVA, CR3 value or EPTP, after op
+  std::uint16_t pcid = 0;
+  std::uint16_t vpid = 0;
+};
+
+// Counters that an expectation can name. Sums over all contexts.
+enum class Counter : std::uint8_t {
+  Refs, GuestRefs, NestedRefs, Swaps, L1Hits, Walks, PmlRecords,
+};
+
+// What one access did.
+struct AccessRecord {
+  Access access;
+  Result result;
+  std::map<HostPhys, std::uint64_t> changed_words;  // words written by the access that differ from before, final values
+  std::optional<std::uint16_t> changed_pml_index;   // of the access's context
+  std::uint64_t cycles = 0;                         // accept to response; 0 from the model
+  std::vector<std::string> differences;             // lock step: what the contract does not allow
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  virtual std::string_view name() const = 0;  // "rtl", "model", "both"
+  virtual unsigned pa_bits() const = 0;
+  virtual unsigned num_contexts() const = 0;
+
+  // A new scenario: memory all 0, registers and caches as after reset.
+  virtual void reset() = 0;
+  // Global control CACHE_BYPASS: no lookup, no fill.
+  virtual void set_cache_bypass(bool on) = 0;
+
+  virtual void poke(HostPhys addr, std::uint64_t word) = 0;
+  virtual std::uint64_t peek(HostPhys addr) const = 0;
+
+  virtual CommitStatus commit(unsigned ctx, const ContextRegs& regs) = 0;
+  virtual void set_pml_index(unsigned ctx, std::uint16_t index) = 0;
+  virtual std::uint16_t pml_index(unsigned ctx) = 0;
+  // Returns false on an error reply (invalid operand).
+  virtual bool invalidate(const Invalidation& inv) = 0;
+
+  // One access alone, to its end.
+  virtual AccessRecord access(const Access& access) = 0;
+
+  // Several in flight. issue() may return completions of earlier ones through the sink given to
+  // on_complete(); sync() returns when all are complete. changed_words is left empty here.
+  virtual void on_complete(std::function<void(const AccessRecord&)> sink) = 0;
+  virtual void issue(const Access& access) = 0;
+  virtual void sync() = 0;
+
+  // Returns an empty optional for a counter that this engine does not have (the model has no caches).
+  virtual std::optional<std::uint64_t> counter(Counter c) = 0;
+  virtual std::uint64_t cycles() const = 0;  // clock cycles since construction; 0 for the model
+
+  // Events of the context that are pending, as bits; and write one to clear.
+  virtual std::uint32_t events(unsigned ctx) = 0;
+  virtual void clear_events(unsigned ctx, std::uint32_t bits) = 0;
+
+  // The next n memory requests to that word get an error reply.
+  virtual void inject_bus_error(HostPhys addr, unsigned n) = 0;
+  // Software writes `word` just before the next compare-and-swap of that word.
+  virtual void inject_race(HostPhys addr, std::uint64_t word) = 0;
+
+  // Differences found in lock step since construction, for the closing line; empty for single engines.
+  virtual std::uint64_t mismatches() const { return 0; }
+};
+
+struct EngineOptions {
+  Preset preset = Preset::Server;
+  std::string wave_file;         // FST; empty: none
+  unsigned memory_latency = 10;  // cycles from accept to data valid, >= 1
+  std::uint64_t seed = 1;
+};
+
+std::unique_ptr<Engine> make_model_engine(const EngineOptions& options);
+// Throws std::runtime_error when the build does not have the preset.
+std::unique_ptr<Engine> make_rtl_engine(const EngineOptions& options);
+std::unique_ptr<Engine> make_lockstep_engine(const EngineOptions& options);
+// Presets that this executable was built with.
+std::vector<Preset> built_presets();
+
+}  // namespace vmmu::tb

@@ -1,0 +1,140 @@
+// vmmu_top with every struct field as a port of its own, so that C++ reaches each by name.
+module vmmu_tb
+  import vmmu_pkg::*;
+#(
+    parameter int unsigned Preset = PresetServer
+) (
+    input  logic        clk_i,
+    input  logic        rst_ni,
+    // request
+    input  logic        req_valid_i,
+    output logic        req_ready_o,
+    input  logic [3:0]  req_ctx_i,
+    input  logic [7:0]  req_id_i,
+    input  logic [63:0] req_gva_i,
+    input  logic [1:0]  req_op_i,
+    input  logic        req_user_i,
+    input  logic        req_ac_i,
+    input  logic        req_implicit_i,
+    // response
+    output logic        rsp_valid_o,
+    input  logic        rsp_ready_i,
+    output logic [3:0]  rsp_ctx_o,
+    output logic [7:0]  rsp_id_o,
+    output logic [2:0]  rsp_source_o,
+    output logic [51:0] rsp_hpa_o,
+    output logic [1:0]  rsp_size_o,
+    output logic [2:0]  rsp_pat_o,
+    output logic [2:0]  rsp_emt_o,
+    output logic        rsp_ipat_o,
+    output logic [3:0]  rsp_fault_kind_o,
+    output logic [15:0] rsp_fault_code_o,
+    output logic [31:0] rsp_fault_target_o,
+    output logic [63:0] rsp_fault_gva_o,
+    output logic        rsp_fault_gva_valid_o,
+    output logic [63:0] rsp_fault_addr_o,
+    // memory
+    output logic        mem_req_valid_o,
+    input  logic        mem_req_ready_i,
+    output logic [1:0]  mem_req_op_o,
+    output logic [7:0]  mem_req_id_o,
+    output logic [51:0] mem_req_addr_o,
+    output logic [63:0] mem_req_wdata_o,
+    output logic [63:0] mem_req_expected_o,
+    input  logic        mem_rsp_valid_i,
+    input  logic [7:0]  mem_rsp_id_i,
+    input  logic [63:0] mem_rsp_data_i,
+    input  logic        mem_rsp_error_i,
+    // registers
+    input  logic        reg_req_valid_i,
+    output logic        reg_req_ready_o,
+    input  logic        reg_req_write_i,
+    input  logic [19:0] reg_req_addr_i,
+    input  logic [63:0] reg_req_wdata_i,
+    output logic        reg_rsp_valid_o,
+    output logic [63:0] reg_rsp_rdata_o,
+    output logic        reg_rsp_error_o,
+    // invalidation
+    input  logic        inv_req_valid_i,
+    output logic        inv_req_ready_o,
+    input  logic [3:0]  inv_req_op_i,
+    input  logic [3:0]  inv_req_ctx_i,
+    input  logic [63:0] inv_req_addr_i,
+    input  logic [11:0] inv_req_pcid_i,
+    input  logic [15:0] inv_req_vpid_i,
+    output logic        inv_rsp_valid_o,
+    output logic        inv_rsp_error_o,
+    // interrupts
+    output logic        irq_host_o,
+    output logic [15:0] irq_guest_o
+);
+
+  localparam cfg_t Cfg = preset_cfg(Preset);
+
+  rsp_t     rsp;
+  mem_req_t mem_req;
+  reg_rsp_t reg_rsp;
+  logic [Cfg.NumContexts-1:0] irq_guest;
+
+  assign rsp_ctx_o             = rsp.ctx;
+  assign rsp_id_o              = rsp.id;
+  assign rsp_source_o          = rsp.source;
+  assign rsp_hpa_o             = rsp.hpa;
+  assign rsp_size_o            = rsp.size;
+  assign rsp_pat_o             = rsp.pat;
+  assign rsp_emt_o             = rsp.emt;
+  assign rsp_ipat_o            = rsp.ipat;
+  assign rsp_fault_kind_o      = rsp.fault.kind;
+  assign rsp_fault_code_o      = rsp.fault.code;
+  assign rsp_fault_target_o    = rsp.fault.target;
+  assign rsp_fault_gva_o       = rsp.fault.gva;
+  assign rsp_fault_gva_valid_o = rsp.fault.gva_valid;
+  assign rsp_fault_addr_o      = rsp.fault.addr;
+
+  assign mem_req_op_o       = mem_req.op;
+  assign mem_req_id_o       = mem_req.id;
+  assign mem_req_addr_o     = mem_req.addr;
+  assign mem_req_wdata_o    = mem_req.wdata;
+  assign mem_req_expected_o = mem_req.expected;
+
+  assign reg_rsp_rdata_o = reg_rsp.rdata;
+  assign reg_rsp_error_o = reg_rsp.error;
+  assign irq_guest_o     = 16'(irq_guest);
+
+  vmmu_top #(
+      .Preset(Preset)
+  ) u_top (
+      .clk_i,
+      .rst_ni,
+      .req_valid_i,
+      .req_ready_o,
+      .req_i('{
+          ctx: req_ctx_i, id: req_id_i, gva: req_gva_i, op: op_e'(req_op_i),
+          user: req_user_i, ac: req_ac_i, implicit: req_implicit_i
+      }),
+      .rsp_valid_o,
+      .rsp_ready_i,
+      .rsp_o(rsp),
+      .mem_req_valid_o,
+      .mem_req_ready_i,
+      .mem_req_o(mem_req),
+      .mem_rsp_valid_i,
+      .mem_rsp_i('{id: mem_rsp_id_i, data: mem_rsp_data_i, error: mem_rsp_error_i}),
+      .reg_req_valid_i,
+      .reg_req_ready_o,
+      .reg_req_i('{write: reg_req_write_i, addr: reg_req_addr_i, wdata: reg_req_wdata_i}),
+      .reg_rsp_valid_o,
+      .reg_rsp_o(reg_rsp),
+      .inv_req_valid_i,
+      .inv_req_ready_o,
+      .inv_req_i('{
+          op: inv_op_e'(inv_req_op_i), ctx: inv_req_ctx_i, addr: inv_req_addr_i,
+          pcid: inv_req_pcid_i, vpid: inv_req_vpid_i
+      }),
+      .inv_rsp_valid_o,
+      .inv_rsp_error_o,
+      .irq_host_o,
+      .irq_guest_o(irq_guest)
+  );
+
+endmodule
