@@ -1,9 +1,11 @@
 // Host-physical memory as the MMU sees it: 8-byte words, each access may fail on the bus.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <unordered_map>
+#include <vector>
 
 #include "vmmu/types.hpp"
 
@@ -23,9 +25,17 @@ class PhysMem {
   virtual std::uint64_t peek(HostPhys addr) const = 0;
 };
 
-// Memory whose unlisted words are 0.
+// Memory whose unlisted words are 0. Pages are made by the first write into them and found through an
+// open-addressed hash table, fast enough for traces of many millions of walks.
 class SparseMem : public PhysMem {
  public:
+  SparseMem();
+  ~SparseMem() override;
+  SparseMem(const SparseMem& other);
+  SparseMem& operator=(const SparseMem& other);
+  SparseMem(SparseMem&&) noexcept;
+  SparseMem& operator=(SparseMem&&) noexcept;
+
   std::optional<std::uint64_t> read(HostPhys addr) override;
   std::optional<std::uint64_t> compare_swap(HostPhys addr, std::uint64_t expected,
                                             std::uint64_t desired) override;
@@ -35,9 +45,18 @@ class SparseMem : public PhysMem {
   void clear();
 
  private:
-  // Page number to the 512 words of the page; fast enough for traces of millions of accesses.
   struct Page;
-  std::unordered_map<std::uint64_t, std::uint64_t> words_;
+  struct Slot {
+    std::uint64_t number = 0;
+    Page* page = nullptr;  // null: the slot is free
+  };
+  std::size_t slot_of(std::uint64_t number) const;
+  const Page* find(std::uint64_t number) const;
+  Page& find_or_make(std::uint64_t number);
+  void grow();
+
+  std::vector<Slot> slots_;  // a power of two of them, at most half in use; empty: no page yet
+  std::vector<std::unique_ptr<Page>> pages_;
 };
 
 }  // namespace vmmu
