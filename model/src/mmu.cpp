@@ -1,29 +1,46 @@
 #include "vmmu/mmu.hpp"
 
+#include "commit_rules.hpp"
+#include "guest_walk.hpp"
+#include "scratch_mem.hpp"
+#include "walk_env.hpp"
+
 namespace vmmu {
 
 Mmu::Mmu(BuildParams params, PhysMem& memory)
     : params_(params), memory_(memory), contexts_(params.num_contexts) {}
 
 Reject Mmu::commit(unsigned ctx, const ContextRegs& regs) {
-  contexts_[ctx].regs = regs;
-  return Reject::None;
+  const Reject reject = judge_commit(regs, params_.pa_bits);
+  if (reject == Reject::None) {
+    contexts_[ctx].regs = regs;
+  } else {
+    contexts_[ctx].live.events |= event_bit(Event::CommitRejected);
+  }
+  return reject;
 }
 
 const ContextRegs& Mmu::active(unsigned ctx) const { return contexts_[ctx].regs; }
 
-Result Mmu::access(const Access& access, WalkObserver*) {
-  memory_.read(HostPhys{0});
-  return Fault{FaultKind::BusError, 0, active(access.ctx).fault_target, access.gva, true, params_.pa_bits};
+Result Mmu::access(const Access& access, WalkObserver* observer) {
+  Context& context = contexts_[access.ctx];
+  return translate({context.regs, access, memory_, context.live, observer, params_.max_restarts});
 }
 
-Mmu::Peek Mmu::peek(const Access& access, WalkObserver*) const {
-  return {Fault{FaultKind::BusError, 0, active(access.ctx).fault_target, access.gva, true, 0}, false};
+Mmu::Peek Mmu::peek(const Access& access, WalkObserver* observer) const {
+  const Context& context = contexts_[access.ctx];
+  ScratchMem scratch(memory_);
+  LiveRegs live = context.live;
+  const Result result = translate({context.regs, access, scratch, live, observer, params_.max_restarts});
+  return {result, scratch.written()};
 }
 
-std::uint16_t Mmu::pml_index(unsigned ctx) const { return contexts_[ctx].pml_index; }
-void Mmu::set_pml_index(unsigned ctx, std::uint16_t index) { contexts_[ctx].pml_index = index; }
-bool Mmu::event(unsigned ctx, Event e) const { return (contexts_[ctx].events >> static_cast<unsigned>(e)) & 1; }
-void Mmu::clear_event(unsigned ctx, Event e) { contexts_[ctx].events &= ~(1u << static_cast<unsigned>(e)); }
+std::uint16_t Mmu::pml_index(unsigned ctx) const { return contexts_[ctx].live.pml_index; }
+
+void Mmu::set_pml_index(unsigned ctx, std::uint16_t index) { contexts_[ctx].live.pml_index = index; }
+
+bool Mmu::event(unsigned ctx, Event e) const { return (contexts_[ctx].live.events & event_bit(e)) != 0; }
+
+void Mmu::clear_event(unsigned ctx, Event e) { contexts_[ctx].live.events &= ~event_bit(e); }
 
 }  // namespace vmmu

@@ -30,7 +30,9 @@ class Mmu {
   Result access(const Access& access, WalkObserver* observer = nullptr);
 
   // The same walk without any effect: no flag, record, counter or event. Nothing of what it would
-  // write is written; `wants_write` tells whether it would have set a flag.
+  // write is written; `wants_write` tells whether it would have set a flag. The walk reads back what it
+  // would have written, so the result is that of the access, unless the bus fails or another writer
+  // interferes: memory is only looked at.
   struct Peek {
     Result result;
     bool wants_write = false;
@@ -40,15 +42,15 @@ class Mmu {
   std::uint16_t pml_index(unsigned ctx) const;
   void set_pml_index(unsigned ctx, std::uint16_t index);
   bool event(unsigned ctx, Event e) const;
+  // Clearing Event::LogError also makes room in the log that it closed.
   void clear_event(unsigned ctx, Event e);
 
  private:
   struct Context {
     ContextRegs regs;
-    std::uint16_t pml_index = 0x1ff;
-    std::uint32_t events = 0;
-    bool log_error = false;
+    LiveRegs live;
   };
+
   BuildParams params_;
   PhysMem& memory_;
   std::vector<Context> contexts_;

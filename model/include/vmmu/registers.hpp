@@ -53,4 +53,12 @@ enum class Event : std::uint8_t {
   Watchdog = 7,
 };
 
+// Registers that are live: a walk changes them, and software reads and writes them at any time.
+struct LiveRegs {
+  std::uint16_t pml_index = 0x1ff;
+  std::uint32_t events = 0;  // one bit per Event
+};
+
+constexpr std::uint32_t event_bit(Event e) { return std::uint32_t{1} << static_cast<unsigned>(e); }
+
 }  // namespace vmmu

@@ -1,0 +1,119 @@
+#include "guest_walk.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "access_rights.hpp"
+#include "guest_entry.hpp"
+#include "nested_walk.hpp"
+
+namespace vmmu {
+
+namespace {
+
+constexpr unsigned kMaxLevels = 5;
+
+// A guest entry, and how its own page is mapped.
+struct GuestStep {
+  EntryRead entry;
+  GuestPhys gpa;
+  EptRights nested;
+};
+
+struct GuestPath {
+  std::array<GuestStep, kMaxLevels> steps;
+  unsigned count = 0;
+  GuestRights rights;
+
+  GuestEntry leaf() const { return {steps[count - 1].entry.word, steps[count - 1].entry.level}; }
+};
+
+Fault page_fault(const WalkEnv& env, std::uint16_t code) { return make_fault(env, FaultKind::PageFault, code); }
+
+// Translates the table's address and reads the entry that the linear address selects.
+Outcome<GuestStep> read_step(const WalkEnv& env, GuestPhys table, unsigned level) {
+  const std::uint64_t index = table_index(env.access.gva.value, level);
+  const GuestPhys gpa{table.value + 8 * index};
+  const Outcome<NestedTranslation> nested = translate_gpa(env, gpa, guest_table_read(env.regs));
+  if (const Stop* stop = std::get_if<Stop>(&nested)) return *stop;
+  const NestedTranslation& page = std::get<NestedTranslation>(nested);
+
+  const HostPhys base{page.hpa.value - 8 * index};
+  const Outcome<EntryRead> read = read_entry(env, Table::Guest, level, base, index);
+  if (const Stop* stop = std::get_if<Stop>(&read)) return *stop;
+  return GuestStep{std::get<EntryRead>(read), gpa, page.rights};
+}
+
+// SDM 4.5.4, figures 4-8 to 4-11. Present and reserved bits are judged as each entry is read.
+Outcome<GuestPath> read_path(const WalkEnv& env) {
+  GuestPath path;
+  GuestPhys table{env.regs.cr3 & kFrameMask};  // bits 11:0 are the PCID, never part of the root
+  for (unsigned level = env.regs.la57 ? 5 : 4;; --level) {
+    const Outcome<GuestStep> step = read_step(env, table, level);
+    if (const Stop* stop = std::get_if<Stop>(&step)) return *stop;
+    path.steps[path.count++] = std::get<GuestStep>(step);
+
+    const GuestEntry entry = path.leaf();
+    // SDM 4.7: P = 0 is judged before reserved bits.
+    if (!entry.present()) return page_fault(env, not_present_code(env.regs, env.access));
+    if (entry.has_reserved_bits(env.regs)) return page_fault(env, reserved_bit_code(env.regs, env.access));
+    entry.restrict(path.rights);
+    if (entry.is_leaf()) return path;
+    table = entry.table();
+  }
+}
+
+// Writes the flags that one entry lacks. With EPT flags in use the read was judged as a write already;
+// without them the page needs write permission only now (architecture 6, rule 2).
+std::optional<Stop> set_step_flags(const WalkEnv& env, const GuestStep& step, std::uint64_t wanted) {
+  if ((step.entry.word & wanted) == wanted) return std::nullopt;
+  if (!step.nested.write) return ept_violation(env, step.gpa, guest_flag_write(), step.nested);
+  const Outcome<std::uint64_t> set = set_flags(env, step.entry, wanted);
+  if (const Stop* stop = std::get_if<Stop>(&set)) return *stop;
+  return std::nullopt;
+}
+
+// SDM 4.8, top down (architecture 6, rule 3).
+std::optional<Stop> set_path_flags(const WalkEnv& env, const GuestPath& path) {
+  for (unsigned i = 0; i + 1 < path.count; ++i) {
+    if (std::optional<Stop> stop = set_step_flags(env, path.steps[i], pt::A)) return stop;
+  }
+  const std::uint64_t leaf_flags = env.access.op == Op::Write ? pt::A | pt::D : pt::A;
+  return set_step_flags(env, path.steps[path.count - 1], leaf_flags);
+}
+
+}  // namespace
+
+Outcome<Translation> walk_once(const WalkEnv& env) {
+  const Outcome<GuestPath> read = read_path(env);
+  if (const Stop* stop = std::get_if<Stop>(&read)) return *stop;
+  const GuestPath& path = std::get<GuestPath>(read);
+  const GuestEntry leaf = path.leaf();
+
+  if (!access_permitted(env.regs, env.access, path.rights, leaf.key())) {
+    return page_fault(env, permission_code(env.regs, env.access, path.rights, leaf.key()));
+  }
+  if (const std::optional<Stop> stop = set_path_flags(env, path)) return *stop;
+
+  const GpaAccess why = final_access(env.access.op, path.rights);
+  const Outcome<NestedTranslation> nested = translate_gpa(env, leaf.address_of(env.access.gva), why);
+  if (const Stop* stop = std::get_if<Stop>(&nested)) return *stop;
+  const NestedTranslation& page = std::get<NestedTranslation>(nested);
+  return Translation{page.hpa, std::min(leaf.size(), page.size), leaf.pat_index(), page.emt, page.ipat};
+}
+
+Result translate(const WalkEnv& env) {
+  // The canonical check comes first, before any reference.
+  if (!canonical(env.regs, env.access.gva)) return make_fault(env, FaultKind::NonCanonical);
+  for (unsigned restarts = 0;; ++restarts) {
+    const Outcome<Translation> attempt = walk_once(env);
+    if (const Translation* done = std::get_if<Translation>(&attempt)) return *done;
+    const Stop& stop = std::get<Stop>(attempt);
+    if (const Fault* fault = std::get_if<Fault>(&stop)) return *fault;
+    // Another writer that changes the tables for ever must not hang the walk.
+    if (restarts == env.max_restarts) return bus_error(env, std::get<Restart>(stop).lost);
+    if (env.observer != nullptr) env.observer->on_restart();
+  }
+}
+
+}  // namespace vmmu

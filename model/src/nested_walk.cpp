@@ -1,0 +1,138 @@
+#include "nested_walk.hpp"
+
+#include <array>
+
+#include "pml_log.hpp"
+
+namespace vmmu {
+
+namespace {
+
+constexpr unsigned kLevels = 4;
+constexpr unsigned kGpaWidth = 48;  // what four levels translate
+
+struct EptPath {
+  std::array<EntryRead, kLevels> entries;
+  unsigned count = 0;
+  EptRights rights;
+
+  const EntryRead& leaf() const { return entries[count - 1]; }
+};
+
+bool flags_in_use(const ContextRegs& regs) { return (regs.eptp & eptp::kAccessedDirty) != 0; }
+
+// Exit qualification of an EPT violation, SDM table 28-7.
+std::uint16_t qualification(const WalkEnv& env, const GpaAccess& why, const EptRights& rights) {
+  unsigned q = 0;
+  const auto set = [&q](unsigned n, bool on) { q |= unsigned{on} << n; };
+  set(0, why.read);
+  set(1, why.write);
+  set(2, why.fetch);
+  set(3, rights.read);
+  set(4, rights.write);
+  set(5, rights.execute);
+  set(6, env.regs.mbe && rights.user_execute);
+  set(7, true);  // the linear address is valid: every request has one
+  set(8, why.final_address);
+  if (env.regs.advinfo && why.final_address) {
+    set(9, why.guest.user);
+    set(10, why.guest.writable);
+    set(11, env.regs.nxe && why.guest.no_execute);
+  }
+  return static_cast<std::uint16_t>(q);
+}
+
+// SDM 28.3.3.2. With MBE the U/S of the linear address, not CPL, chooses the execute bit.
+bool permitted(const ContextRegs& regs, const GpaAccess& why, const EptRights& rights) {
+  if (why.read && !rights.read) return false;
+  if (why.write && !rights.write) return false;
+  if (!why.fetch) return true;
+  return regs.mbe && why.guest.user ? rights.user_execute : rights.execute;
+}
+
+// Reads the entries from the root to the leaf and judges each as it is read.
+Outcome<EptPath> read_path(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why) {
+  EptPath path;
+  HostPhys table{env.regs.eptp & kFrameMask};
+  for (unsigned level = kLevels;; --level) {
+    const Outcome<EntryRead> read = read_entry(env, Table::Nested, level, table, table_index(gpa.value, level));
+    if (const Stop* stop = std::get_if<Stop>(&read)) return *stop;
+    path.entries[path.count++] = std::get<EntryRead>(read);
+
+    const EptEntry entry(path.leaf().word, level);
+    entry.restrict(path.rights);
+    if (!entry.present(env.regs)) return ept_violation(env, gpa, why, path.rights);
+    if (entry.misconfigured(env.regs)) return make_fault(env, FaultKind::EptMisconfig, 0, gpa.value);
+    if (entry.is_leaf()) return path;
+    table = entry.table();
+  }
+}
+
+std::uint64_t leaf_flags(const GpaAccess& why) { return why.write ? ept::A | ept::D : ept::A; }
+
+bool flags_missing(const EptPath& path, const GpaAccess& why) {
+  for (unsigned i = 0; i + 1 < path.count; ++i) {
+    if ((path.entries[i].word & ept::A) == 0) return true;
+  }
+  return (path.leaf().word & leaf_flags(why)) != leaf_flags(why);
+}
+
+// SDM 28.3.5: A in every entry used, D in the leaf of a page that is written. A dirty flag that goes
+// from 0 to 1 is logged before anything else happens.
+std::optional<Stop> set_path_flags(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why, const EptPath& path) {
+  for (unsigned i = 0; i + 1 < path.count; ++i) {
+    const Outcome<std::uint64_t> set = set_flags(env, path.entries[i], ept::A);
+    if (const Stop* stop = std::get_if<Stop>(&set)) return *stop;
+  }
+  const Outcome<std::uint64_t> set = set_flags(env, path.leaf(), leaf_flags(why));
+  if (const Stop* stop = std::get_if<Stop>(&set)) return *stop;
+  const bool became_dirty = (std::get<std::uint64_t>(set) & ept::D) != 0;
+  if (became_dirty && pml_enabled(env.regs)) pml_append(env, gpa);
+  return std::nullopt;
+}
+
+}  // namespace
+
+// SDM 28.3.3.2: with EPT flags in use, reading a guest table entry counts as writing it.
+GpaAccess guest_table_read(const ContextRegs& regs) {
+  GpaAccess why;
+  why.read = true;
+  why.write = flags_in_use(regs);
+  return why;
+}
+
+// Architecture 6, rule 2: a flag write is reported as read and write.
+GpaAccess guest_flag_write() {
+  GpaAccess why;
+  why.read = true;
+  why.write = true;
+  return why;
+}
+
+GpaAccess final_access(Op op, const GuestRights& guest) {
+  return {op == Op::Read, op == Op::Write, op == Op::Fetch, true, guest};
+}
+
+Fault ept_violation(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why, const EptRights& rights) {
+  return make_fault(env, FaultKind::EptViolation, qualification(env, why, rights), gpa.value);
+}
+
+Outcome<NestedTranslation> translate_gpa(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why) {
+  if (!env.regs.ept_en) return NestedTranslation{{gpa.value}, PageSize::k1G, 6, false, {}};
+  // SDM 28.3.2: four levels cannot say anything about wider addresses.
+  if ((gpa.value >> kGpaWidth) != 0) return ept_violation(env, gpa, why, {false, false, false, false});
+
+  const Outcome<EptPath> read = read_path(env, gpa, why);
+  if (const Stop* stop = std::get_if<Stop>(&read)) return *stop;
+  const EptPath& path = std::get<EptPath>(read);
+  if (!permitted(env.regs, why, path.rights)) return ept_violation(env, gpa, why, path.rights);
+
+  if (flags_in_use(env.regs) && flags_missing(path, why)) {
+    if (pml_enabled(env.regs) && pml_full(env.live)) return make_fault(env, FaultKind::PmlFull);
+    if (const std::optional<Stop> stop = set_path_flags(env, gpa, why, path)) return *stop;
+  }
+  const EptEntry leaf(path.leaf().word, path.leaf().level);
+  return NestedTranslation{leaf.address_of(gpa), leaf.size(), leaf.memory_type(), leaf.ignore_pat(), path.rights};
+}
+
+}  // namespace vmmu
