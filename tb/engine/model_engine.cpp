@@ -1,0 +1,250 @@
+// The reference model behind the engine interface. It has no caches and no clock.
+#include <array>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "engine/preset_info.hpp"
+#include "vmmu/mmu.hpp"
+#include "vmmu/observer.hpp"
+#include "vmmu/phys_mem.hpp"
+
+namespace vmmu::tb {
+namespace {
+
+// Memory that remembers which words one access wrote, refuses requests and lets software interfere on demand.
+class JournalMem final : public PhysMem {
+ public:
+  std::optional<std::uint64_t> read(HostPhys addr) override {
+    if (refuses(addr)) return std::nullopt;
+    return words_.read(addr);
+  }
+
+  std::optional<std::uint64_t> compare_swap(HostPhys addr, std::uint64_t expected, std::uint64_t desired) override {
+    interfere(addr);
+    if (refuses(addr)) return std::nullopt;
+    const std::uint64_t before = words_.peek(addr);
+    const std::optional<std::uint64_t> found = words_.compare_swap(addr, expected, desired);
+    if (found && *found == expected) remember(addr, before);
+    return found;
+  }
+
+  bool write(HostPhys addr, std::uint64_t word) override {
+    if (refuses(addr)) return false;
+    const std::uint64_t before = words_.peek(addr);
+    if (!words_.write(addr, word)) return false;
+    remember(addr, before);
+    return true;
+  }
+
+  std::uint64_t peek(HostPhys addr) const override { return words_.peek(addr); }
+
+  void poke(HostPhys addr, std::uint64_t word) { words_.poke(addr, word); }
+  void fail_next(HostPhys addr, unsigned n) { failures_[addr.value] += n; }
+  void race(HostPhys addr, std::uint64_t word) { races_[addr.value] = word; }
+
+  void clear() {
+    words_.clear();
+    journal_.clear();
+    failures_.clear();
+    races_.clear();
+  }
+
+  void start_access() { journal_.clear(); }
+
+  // Words written since start_access() that differ from what they were before the first such write.
+  std::map<HostPhys, std::uint64_t> changes() const {
+    std::map<HostPhys, std::uint64_t> changed;
+    for (const auto& [addr, before] : journal_) {
+      const std::uint64_t now = words_.peek(addr);
+      if (now != before) changed.emplace(addr, now);
+    }
+    return changed;
+  }
+
+ private:
+  bool refuses(HostPhys addr) {
+    if (failures_.empty()) return false;
+    const auto it = failures_.find(addr.value);
+    if (it == failures_.end()) return false;
+    if (--it->second == 0) failures_.erase(it);
+    return true;
+  }
+
+  void interfere(HostPhys addr) {
+    if (races_.empty()) return;
+    const auto it = races_.find(addr.value);
+    if (it == races_.end()) return;
+    words_.poke(addr, it->second);
+    races_.erase(it);
+  }
+
+  void remember(HostPhys addr, std::uint64_t before) { journal_.emplace(addr, before); }
+
+  SparseMem words_;
+  std::map<HostPhys, std::uint64_t> journal_;
+  std::unordered_map<std::uint64_t, std::uint64_t> failures_;
+  std::unordered_map<std::uint64_t, std::uint64_t> races_;
+};
+
+// Counts what a walk does.
+class CountingObserver final : public WalkObserver {
+ public:
+  void on_entry_read(Table table, unsigned, HostPhys, std::uint64_t) override {
+    ++(table == Table::Guest ? guest_refs : nested_refs);
+  }
+  void on_swap(Table, unsigned, HostPhys, std::uint64_t, std::uint64_t, std::uint64_t) override { ++swaps; }
+  void on_record(Log, HostPhys, std::uint64_t) override { ++pml_records; }
+
+  std::uint64_t guest_refs = 0;
+  std::uint64_t nested_refs = 0;
+  std::uint64_t swaps = 0;
+  std::uint64_t pml_records = 0;
+};
+
+constexpr std::array kEvents = {Event::CommitRejected, Event::PmlWatermark, Event::LogError, Event::Watchdog};
+
+bool is_canonical(std::uint64_t gva, bool la57) {
+  const unsigned top = la57 ? 56 : 47;  // the highest translated bit, which all above must equal
+  const std::uint64_t upper = gva >> top;
+  return upper == 0 || upper == (~std::uint64_t{0} >> top);
+}
+
+class ModelEngine final : public Engine {
+ public:
+  explicit ModelEngine(const EngineOptions& options) : info_(preset_info(options.preset)) { reset(); }
+
+  std::string_view name() const override { return "model"; }
+  unsigned pa_bits() const override { return info_.pa_bits(); }
+  unsigned num_contexts() const override { return info_.num_contexts(); }
+
+  void reset() override {
+    memory_.clear();
+    BuildParams params;
+    params.num_contexts = info_.num_contexts();
+    params.pa_bits = info_.pa_bits();
+    mmu_.emplace(params, memory_);
+    observer_ = CountingObserver{};
+    walks_ = 0;
+  }
+
+  void set_cache_bypass(bool) override {}  // there is nothing to bypass
+
+  void poke(HostPhys addr, std::uint64_t word) override { memory_.poke(addr, word); }
+  std::uint64_t peek(HostPhys addr) const override { return memory_.peek(addr); }
+
+  CommitStatus commit(unsigned ctx, const ContextRegs& regs) override {
+    return mmu_->commit(ctx, regs) == Reject::None ? CommitStatus::Ok : CommitStatus::Rejected;
+  }
+  void set_pml_index(unsigned ctx, std::uint16_t index) override { mmu_->set_pml_index(ctx, index); }
+  std::uint16_t pml_index(unsigned ctx) override { return mmu_->pml_index(ctx); }
+
+  bool invalidate(const Invalidation& inv) override {
+    if (inv.op == InvOp::LoadCr3) return load_cr3(inv.ctx, inv.addr);
+    return operands_valid(inv);
+  }
+
+  AccessRecord access(const Access& access) override {
+    memory_.start_access();
+    const std::uint16_t index_before = mmu_->pml_index(access.ctx);
+    AccessRecord record;
+    record.access = access;
+    record.result = translate(access);
+    record.changed_words = memory_.changes();
+    const std::uint16_t index_after = mmu_->pml_index(access.ctx);
+    if (index_after != index_before) record.changed_pml_index = index_after;
+    return record;
+  }
+
+  void on_complete(std::function<void(const AccessRecord&)> sink) override { sink_ = std::move(sink); }
+
+  // Nothing is ever in flight: the access is complete before issue() returns.
+  void issue(const Access& access) override {
+    AccessRecord record;
+    record.access = access;
+    record.result = translate(access);
+    if (sink_) sink_(record);
+  }
+  void sync() override {}
+
+  std::optional<std::uint64_t> counter(Counter c) override {
+    switch (c) {
+      case Counter::Refs: return observer_.guest_refs + observer_.nested_refs;
+      case Counter::GuestRefs: return observer_.guest_refs;
+      case Counter::NestedRefs: return observer_.nested_refs;
+      case Counter::Swaps: return observer_.swaps;
+      case Counter::L1Hits: return std::nullopt;
+      case Counter::Walks: return walks_;
+      case Counter::PmlRecords: return observer_.pml_records;
+    }
+    return std::nullopt;
+  }
+  std::uint64_t cycles() const override { return 0; }
+
+  std::uint32_t events(unsigned ctx) override {
+    std::uint32_t bits = 0;
+    for (const Event e : kEvents) {
+      if (mmu_->event(ctx, e)) bits |= std::uint32_t{1} << static_cast<unsigned>(e);
+    }
+    return bits;
+  }
+  void clear_events(unsigned ctx, std::uint32_t bits) override {
+    for (const Event e : kEvents) {
+      if ((bits >> static_cast<unsigned>(e)) & 1) mmu_->clear_event(ctx, e);
+    }
+  }
+
+  void inject_bus_error(HostPhys addr, unsigned n) override {
+    if (n != 0) memory_.fail_next(addr, n);
+  }
+  void inject_race(HostPhys addr, std::uint64_t word) override { memory_.race(addr, word); }
+
+ private:
+  // A walk is what reads tables: a non-canonical address is refused before any starts.
+  Result translate(const Access& access) {
+    const Result result = mmu_->access(access, &observer_);
+    const Fault* fault = std::get_if<Fault>(&result);
+    if (fault == nullptr || fault->kind != FaultKind::NonCanonical) ++walks_;
+    return result;
+  }
+
+  bool load_cr3(unsigned ctx, std::uint64_t value) {
+    const std::uint64_t keep_entries = std::uint64_t{1} << 63;
+    ContextRegs regs = mmu_->active(ctx);
+    regs.cr3 = value & ~keep_entries;
+    // An illegal operand is an error reply and no COMMIT, so it must not raise a COMMIT's event either.
+    if ((regs.cr3 >> regs.maxphyaddr) != 0) return false;
+    return mmu_->commit(ctx, regs) == Reject::None;
+  }
+
+  // Architecture, section 9: VPID 0 for INVVPID types 0, 1 and 3, and a non-canonical address, are invalid.
+  bool operands_valid(const Invalidation& inv) const {
+    const bool la57 = mmu_->active(inv.ctx).la57;
+    switch (inv.op) {
+      case InvOp::Invlpg:
+      case InvOp::Invpcid0: return is_canonical(inv.addr, la57);
+      case InvOp::Invvpid0: return inv.vpid != 0 && is_canonical(inv.addr, la57);
+      case InvOp::Invvpid1:
+      case InvOp::Invvpid3: return inv.vpid != 0;
+      default: return true;
+    }
+  }
+
+  const PresetInfo& info_;
+  JournalMem memory_;
+  std::optional<Mmu> mmu_;
+  CountingObserver observer_;
+  std::uint64_t walks_ = 0;
+  std::function<void(const AccessRecord&)> sink_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_model_engine(const EngineOptions& options) {
+  return std::make_unique<ModelEngine>(options);
+}
+
+}  // namespace vmmu::tb

@@ -1,0 +1,49 @@
+// The build parameters of every preset, as the RTL package states them (cfg_t, preset_cfg).
+// The hardware reports the same numbers in its capability registers; a lock-step test compares the two.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "engine/engine.hpp"
+
+namespace vmmu::tb {
+
+inline constexpr std::size_t kNumParameters = 19;
+
+// Names in the order of cfg_t: parameter n is read at RegGlobalCaps + 8 * n.
+inline constexpr std::array<std::string_view, kNumParameters> kParameterNames = {
+    "NumPorts",   "NumContexts", "PaBits",      "L1Sets4K",   "L1Ways4K",       "L1Sets2M", "L1Ways2M",
+    "L1Ways1G",   "L2Sets",      "L2Ways",      "NtlbEntries", "PscEntries",    "NumVmmSegments", "NumWalks",
+    "MissQueue",  "NumSpaces",   "LogQueue",    "WatchdogCycles", "CheckStages"};
+
+struct PresetInfo {
+  Preset preset;
+  std::string_view name;  // as --preset takes it
+  std::array<std::uint32_t, kNumParameters> values;
+
+  constexpr unsigned num_contexts() const { return values[1]; }
+  constexpr unsigned pa_bits() const { return values[2]; }
+};
+
+// Position = number of the preset.
+inline constexpr std::array<PresetInfo, 4> kPresets = {{
+    {Preset::Paper, "paper", {1, 2, 52, 16, 4, 8, 4, 4, 0, 0, 0, 0, 0, 1, 2, 16, 8, 16384, 0}},
+    {Preset::Server, "server", {1, 4, 52, 16, 4, 8, 4, 8, 0, 0, 0, 0, 0, 8, 8, 16, 8, 16384, 0}},
+    {Preset::ServerBig, "server-big", {1, 4, 52, 16, 4, 8, 4, 8, 0, 0, 0, 0, 0, 8, 8, 16, 8, 16384, 0}},
+    {Preset::Tiny, "tiny", {1, 2, 40, 1, 8, 1, 4, 2, 0, 0, 0, 0, 0, 2, 2, 8, 4, 16384, 0}},
+}};
+
+constexpr const PresetInfo& preset_info(Preset preset) { return kPresets[static_cast<std::size_t>(preset)]; }
+
+constexpr std::optional<Preset> preset_by_name(std::string_view name) {
+  for (const PresetInfo& info : kPresets) {
+    if (info.name == name) return info.preset;
+  }
+  return std::nullopt;
+}
+
+}  // namespace vmmu::tb
