@@ -86,9 +86,9 @@ write_json() {
     BEGIN { print "[" }
     {
       printf "%s  {\"name\": %s, \"%s\": %s, \"measured\": %s, \"unit\": %s, \"ok\": %s}",
-        NR > 1 ? ",\n" : "", text($1), key, value($2), value($3), text($4), $5
+        (NR > 1 ? ",\n" : ""), text($1), key, value($2), value($3), text($4), $5
     }
-    END { print NR > 0 ? "\n]" : "]" }' >"$1"
+    END { print (NR > 0 ? "\n]" : "]") }' >"$1"
 }
 
 all_ok() {
