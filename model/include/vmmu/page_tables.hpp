@@ -69,6 +69,7 @@ struct TableConfig {
   PageSize nested_page = PageSize::k4K;  // size of the EPT leaves made without being asked for
   // Host address minus guest-physical address of these leaves, modulo 2^64; a multiple of nested_page.
   std::uint64_t offset = 0;
+  EptAttr nested_attr = {};  // attributes of these leaves
   GuestPhys guest_tables{0x100000};  // guest tables are taken upward from here, 4 KiB each, root first
   HostPhys ept_tables{0x200000};     // EPT tables likewise
 };
@@ -87,11 +88,13 @@ class PageTables {
   PageTables(const TableConfig& config, Poke poke);
   PageTables(const TableConfig& config, SparseMem& memory);  // memory outlives the builder
 
-  // Maps one guest page. Nothing is written when an error is returned, except by TableCollision.
+  // Maps one guest page. An error in its own operands changes nothing; TableCollision, and an error of
+  // the EPT leaves that it implies, may leave new tables behind that map nothing.
   MapError map(GuestVirt gva, GuestPhys gpa, PageSize size = PageSize::k4K, const GuestAttr& attr = {});
   // Maps one guest-physical page.
   MapError emap(GuestPhys gpa, HostPhys hpa, PageSize size = PageSize::k4K, const EptAttr& attr = {});
-  // Covers [gpa, gpa + bytes) with EPT leaves of size nested_page where there are none yet.
+  // Covers [gpa, gpa + bytes) with EPT leaves of size nested_page where there are none yet. Where smaller
+  // leaves are in the way, the gaps between them get the largest leaves that fit.
   MapError cover(GuestPhys gpa, std::uint64_t bytes);
 
   // Root registers. PCID and the like are the caller's.
@@ -115,19 +118,23 @@ class PageTables {
   std::uint64_t ept_table_pages() const { return ept_pages_; }
 
  private:
+  std::optional<EntryPlace> deepest_guest(GuestVirt gva, unsigned level) const;
+  EntryPlace deepest_ept(GuestPhys gpa, unsigned level) const;
+  MapError judge_map(GuestVirt gva, GuestPhys gpa, PageSize size) const;
+  MapError judge_emap(GuestPhys gpa, HostPhys hpa, PageSize size) const;
   MapError add_guest_table(GuestPhys& page);
   MapError add_ept_table(HostPhys& page);
+  MapError make_guest_entry(GuestVirt gva, unsigned level, HostPhys& addr);
+  MapError make_ept_entry(GuestPhys gpa, unsigned level, HostPhys& addr);
   MapError claim(HostPhys page);
   MapError cover_page(GuestPhys gpa);
-  bool covered(GuestPhys gpa) const;
+  std::optional<EntryPlace> edit(std::optional<EntryPlace> place, const EntryEdit& change);
   void write(HostPhys addr, std::uint64_t word);
 
   TableConfig config_;
   Poke poke_;
   SparseMem image_;
   std::unordered_set<std::uint64_t> table_pages_;  // host page numbers
-  GuestPhys guest_root_;
-  HostPhys ept_root_;
   std::uint64_t guest_pages_ = 0;
   std::uint64_t ept_pages_ = 0;
 };
