@@ -15,13 +15,13 @@ constexpr unsigned kMaxLevels = 5;
 
 // A guest entry, and how its own page is mapped.
 struct GuestStep {
-  EntryRead entry;
+  EntryRead entry{};
   GuestPhys gpa;
-  EptRights nested;
+  EptRights nested = EptRights::none();
 };
 
 struct GuestPath {
-  std::array<GuestStep, kMaxLevels> steps;
+  std::array<GuestStep, kMaxLevels> steps;  // the first `count` of them
   unsigned count = 0;
   GuestRights rights;
 
@@ -30,35 +30,32 @@ struct GuestPath {
 
 Fault page_fault(const WalkEnv& env, std::uint16_t code) { return make_fault(env, FaultKind::PageFault, code); }
 
-// Translates the table's address and reads the entry that the linear address selects.
-Outcome<GuestStep> read_step(const WalkEnv& env, GuestPhys table, unsigned level) {
-  const std::uint64_t index = table_index(env.access.gva.value, level);
-  const GuestPhys gpa{table.value + 8 * index};
+// Translates the entry's address and reads the entry.
+std::optional<Stop> read_step(const WalkEnv& env, GuestPhys gpa, unsigned level, GuestStep& step) {
   const Outcome<NestedTranslation> nested = translate_gpa(env, gpa, guest_table_read(env.regs));
   if (const Stop* stop = std::get_if<Stop>(&nested)) return *stop;
   const NestedTranslation& page = std::get<NestedTranslation>(nested);
 
-  const HostPhys base{page.hpa.value - 8 * index};
-  const Outcome<EntryRead> read = read_entry(env, Table::Guest, level, base, index);
-  if (const Stop* stop = std::get_if<Stop>(&read)) return *stop;
-  return GuestStep{std::get<EntryRead>(read), gpa, page.rights};
+  const std::optional<std::uint64_t> word = read_entry(env, Table::Guest, level, page.hpa);
+  if (!word) return bus_error(env, page.hpa);
+  step = {{Table::Guest, level, page.hpa, *word}, gpa, page.rights};
+  return std::nullopt;
 }
 
 // SDM 4.5.4, figures 4-8 to 4-11. Present and reserved bits are judged as each entry is read.
-Outcome<GuestPath> read_path(const WalkEnv& env) {
-  GuestPath path;
+std::optional<Stop> read_path(const WalkEnv& env, GuestPath& path) {
   GuestPhys table{env.regs.cr3 & kFrameMask};  // bits 11:0 are the PCID, never part of the root
   for (unsigned level = env.regs.la57 ? 5 : 4;; --level) {
-    const Outcome<GuestStep> step = read_step(env, table, level);
-    if (const Stop* stop = std::get_if<Stop>(&step)) return *stop;
-    path.steps[path.count++] = std::get<GuestStep>(step);
+    const GuestPhys gpa{table.value + entry_offset(env.access.gva.value, level)};
+    if (std::optional<Stop> stop = read_step(env, gpa, level, path.steps[path.count])) return stop;
+    ++path.count;
 
     const GuestEntry entry = path.leaf();
     // SDM 4.7: P = 0 is judged before reserved bits.
     if (!entry.present()) return page_fault(env, not_present_code(env.regs, env.access));
     if (entry.has_reserved_bits(env.regs)) return page_fault(env, reserved_bit_code(env.regs, env.access));
     entry.restrict(path.rights);
-    if (entry.is_leaf()) return path;
+    if (entry.is_leaf()) return std::nullopt;
     table = entry.table();
   }
 }
@@ -67,7 +64,7 @@ Outcome<GuestPath> read_path(const WalkEnv& env) {
 // without them the page needs write permission only now (architecture 6, rule 2).
 std::optional<Stop> set_step_flags(const WalkEnv& env, const GuestStep& step, std::uint64_t wanted) {
   if ((step.entry.word & wanted) == wanted) return std::nullopt;
-  if (!step.nested.write) return ept_violation(env, step.gpa, guest_flag_write(), step.nested);
+  if (!step.nested.write()) return ept_violation(env, step.gpa, guest_flag_write(), step.nested);
   const Outcome<std::uint64_t> set = set_flags(env, step.entry, wanted);
   if (const Stop* stop = std::get_if<Stop>(&set)) return *stop;
   return std::nullopt;
@@ -85,9 +82,8 @@ std::optional<Stop> set_path_flags(const WalkEnv& env, const GuestPath& path) {
 }  // namespace
 
 Outcome<Translation> walk_once(const WalkEnv& env) {
-  const Outcome<GuestPath> read = read_path(env);
-  if (const Stop* stop = std::get_if<Stop>(&read)) return *stop;
-  const GuestPath& path = std::get<GuestPath>(read);
+  GuestPath path;
+  if (const std::optional<Stop> stop = read_path(env, path)) return *stop;
   const GuestEntry leaf = path.leaf();
 
   if (!access_permitted(env.regs, env.access, path.rights, leaf.key())) {

@@ -12,14 +12,12 @@ constexpr unsigned kLevels = 4;
 constexpr unsigned kGpaWidth = 48;  // what four levels translate
 
 struct EptPath {
-  std::array<EntryRead, kLevels> entries;
+  std::array<EntryRead, kLevels> entries;  // the first `count` of them
   unsigned count = 0;
-  EptRights rights;
+  EptRights rights = EptRights::all();
 
   const EntryRead& leaf() const { return entries[count - 1]; }
 };
-
-bool flags_in_use(const ContextRegs& regs) { return (regs.eptp & eptp::kAccessedDirty) != 0; }
 
 // Exit qualification of an EPT violation, SDM table 28-7.
 std::uint16_t qualification(const WalkEnv& env, const GpaAccess& why, const EptRights& rights) {
@@ -28,10 +26,10 @@ std::uint16_t qualification(const WalkEnv& env, const GpaAccess& why, const EptR
   set(0, why.read);
   set(1, why.write);
   set(2, why.fetch);
-  set(3, rights.read);
-  set(4, rights.write);
-  set(5, rights.execute);
-  set(6, env.regs.mbe && rights.user_execute);
+  set(3, rights.read());
+  set(4, rights.write());
+  set(5, rights.execute());
+  set(6, env.regs.mbe && rights.user_execute());
   set(7, true);  // the linear address is valid: every request has one
   set(8, why.final_address);
   if (env.regs.advinfo && why.final_address) {
@@ -44,26 +42,26 @@ std::uint16_t qualification(const WalkEnv& env, const GpaAccess& why, const EptR
 
 // SDM 28.3.3.2. With MBE the U/S of the linear address, not CPL, chooses the execute bit.
 bool permitted(const ContextRegs& regs, const GpaAccess& why, const EptRights& rights) {
-  if (why.read && !rights.read) return false;
-  if (why.write && !rights.write) return false;
+  if (why.read && !rights.read()) return false;
+  if (why.write && !rights.write()) return false;
   if (!why.fetch) return true;
-  return regs.mbe && why.guest.user ? rights.user_execute : rights.execute;
+  return regs.mbe && why.guest.user ? rights.user_execute() : rights.execute();
 }
 
 // Reads the entries from the root to the leaf and judges each as it is read.
-Outcome<EptPath> read_path(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why) {
-  EptPath path;
+std::optional<Stop> read_path(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why, EptPath& path) {
   HostPhys table{env.regs.eptp & kFrameMask};
   for (unsigned level = kLevels;; --level) {
-    const Outcome<EntryRead> read = read_entry(env, Table::Nested, level, table, table_index(gpa.value, level));
-    if (const Stop* stop = std::get_if<Stop>(&read)) return *stop;
-    path.entries[path.count++] = std::get<EntryRead>(read);
+    const HostPhys addr{table.value + entry_offset(gpa.value, level)};
+    const std::optional<std::uint64_t> word = read_entry(env, Table::Nested, level, addr);
+    if (!word) return bus_error(env, addr);
+    path.entries[path.count++] = {Table::Nested, level, addr, *word};
+    path.rights.restrict(*word);
 
-    const EptEntry entry(path.leaf().word, level);
-    entry.restrict(path.rights);
+    const EptEntry entry(*word, level);
     if (!entry.present(env.regs)) return ept_violation(env, gpa, why, path.rights);
     if (entry.misconfigured(env.regs)) return make_fault(env, FaultKind::EptMisconfig, 0, gpa.value);
-    if (entry.is_leaf()) return path;
+    if (entry.is_leaf()) return std::nullopt;
     table = entry.table();
   }
 }
@@ -93,41 +91,20 @@ std::optional<Stop> set_path_flags(const WalkEnv& env, GuestPhys gpa, const GpaA
 
 }  // namespace
 
-// SDM 28.3.3.2: with EPT flags in use, reading a guest table entry counts as writing it.
-GpaAccess guest_table_read(const ContextRegs& regs) {
-  GpaAccess why;
-  why.read = true;
-  why.write = flags_in_use(regs);
-  return why;
-}
-
-// Architecture 6, rule 2: a flag write is reported as read and write.
-GpaAccess guest_flag_write() {
-  GpaAccess why;
-  why.read = true;
-  why.write = true;
-  return why;
-}
-
-GpaAccess final_access(Op op, const GuestRights& guest) {
-  return {op == Op::Read, op == Op::Write, op == Op::Fetch, true, guest};
-}
-
 Fault ept_violation(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why, const EptRights& rights) {
   return make_fault(env, FaultKind::EptViolation, qualification(env, why, rights), gpa.value);
 }
 
 Outcome<NestedTranslation> translate_gpa(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why) {
-  if (!env.regs.ept_en) return NestedTranslation{{gpa.value}, PageSize::k1G, 6, false, {}};
+  if (!env.regs.ept_en) return NestedTranslation{{gpa.value}};
   // SDM 28.3.2: four levels cannot say anything about wider addresses.
-  if ((gpa.value >> kGpaWidth) != 0) return ept_violation(env, gpa, why, {false, false, false, false});
+  if ((gpa.value >> kGpaWidth) != 0) return ept_violation(env, gpa, why, EptRights::none());
 
-  const Outcome<EptPath> read = read_path(env, gpa, why);
-  if (const Stop* stop = std::get_if<Stop>(&read)) return *stop;
-  const EptPath& path = std::get<EptPath>(read);
+  EptPath path;
+  if (const std::optional<Stop> stop = read_path(env, gpa, why, path)) return *stop;
   if (!permitted(env.regs, why, path.rights)) return ept_violation(env, gpa, why, path.rights);
 
-  if (flags_in_use(env.regs) && flags_missing(path, why)) {
+  if (ept_flags_in_use(env.regs) && flags_missing(path, why)) {
     if (pml_enabled(env.regs) && pml_full(env.live)) return make_fault(env, FaultKind::PmlFull);
     if (const std::optional<Stop> stop = set_path_flags(env, gpa, why, path)) return *stop;
   }

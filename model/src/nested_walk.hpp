@@ -16,16 +16,26 @@ struct GpaAccess {
   bool final_address = false;  // the translation of the linear address itself, not a table of the guest
   GuestRights guest;           // of the finished guest walk; meaningful for the final address
 };
-GpaAccess guest_table_read(const ContextRegs& regs);
-GpaAccess guest_flag_write();
-GpaAccess final_access(Op op, const GuestRights& guest);
+
+// SDM 28.3.5: EPTP bit 6.
+inline bool ept_flags_in_use(const ContextRegs& regs) { return (regs.eptp & eptp::kAccessedDirty) != 0; }
+
+// SDM 28.3.3.2: with EPT flags in use, reading a guest table entry counts as writing it.
+inline GpaAccess guest_table_read(const ContextRegs& regs) { return {true, ept_flags_in_use(regs), false, false, {}}; }
+
+// Architecture 6, rule 2: a flag write is reported as read and write.
+inline GpaAccess guest_flag_write() { return {true, true, false, false, {}}; }
+
+inline GpaAccess final_access(Op op, const GuestRights& guest) {
+  return {op == Op::Read, op == Op::Write, op == Op::Fetch, true, guest};
+}
 
 struct NestedTranslation {
   HostPhys hpa;
   PageSize size = PageSize::k1G;  // without EPT no smaller than any guest page
   std::uint8_t emt = 6;
   bool ipat = false;
-  EptRights rights;
+  EptRights rights = EptRights::all();
 };
 
 // With all effects: EPT flags and the log records that they cause.

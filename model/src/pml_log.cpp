@@ -1,12 +1,12 @@
 #include "pml_log.hpp"
 
-#include "vmmu/entry_bits.hpp"
+#include "nested_walk.hpp"
 
 namespace vmmu {
 
 // SDM 28.3.6: the log follows EPT dirty flags, so without them there is nothing to log.
 bool pml_enabled(const ContextRegs& regs) {
-  return regs.pml_en && regs.ept_en && (regs.eptp & eptp::kAccessedDirty) != 0;
+  return regs.pml_en && regs.ept_en && ept_flags_in_use(regs);
 }
 
 // SDM 28.3.6: the index is in range when it is 0 .. 511.

@@ -64,7 +64,12 @@ void SparseMem::grow() {
   for (const auto& page : pages_) slots_[slot_of(page->number)] = {page->number, page.get()};
 }
 
-std::optional<std::uint64_t> SparseMem::read(HostPhys addr) { return SparseMem::peek(addr); }
+std::optional<std::uint64_t> SparseMem::read(HostPhys addr) {
+  if (slots_.empty()) return 0;
+  const Page* page = slots_[slot_of(page_number(addr))].page;
+  if (page == nullptr) return 0;
+  return page->words[word_index(addr)];
+}
 
 std::optional<std::uint64_t> SparseMem::compare_swap(HostPhys addr, std::uint64_t expected, std::uint64_t desired) {
   const std::uint64_t found = SparseMem::peek(addr);

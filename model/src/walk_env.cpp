@@ -16,14 +16,6 @@ Fault make_fault(const WalkEnv& env, FaultKind kind, std::uint16_t code, std::ui
 
 Fault bus_error(const WalkEnv& env, HostPhys addr) { return make_fault(env, FaultKind::BusError, 0, addr.value); }
 
-Outcome<EntryRead> read_entry(const WalkEnv& env, Table table, unsigned level, HostPhys base, std::uint64_t index) {
-  const HostPhys addr{base.value + 8 * index};
-  const std::optional<std::uint64_t> word = env.memory.read(addr);
-  if (!word) return bus_error(env, addr);
-  if (env.observer != nullptr) env.observer->on_entry_read(table, level, addr, *word);
-  return EntryRead{table, level, addr, *word};
-}
-
 Outcome<std::uint64_t> set_flags(const WalkEnv& env, const EntryRead& entry, std::uint64_t wanted) {
   std::uint64_t expected = entry.word;
   for (unsigned tries = 0; (expected & wanted) != wanted; ++tries) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "outcome.hpp"
 #include "vmmu/observer.hpp"
@@ -23,21 +24,26 @@ struct WalkEnv {
 
 // An entry as it was read.
 struct EntryRead {
-  Table table = Table::Guest;
-  unsigned level = 0;
+  Table table;
+  unsigned level;
   HostPhys addr;
-  std::uint64_t word = 0;
+  std::uint64_t word;
 };
 
 Fault make_fault(const WalkEnv& env, FaultKind kind, std::uint16_t code = 0, std::uint64_t address = 0);
 Fault bus_error(const WalkEnv& env, HostPhys addr);
 
-// Reads the entry with that index (0 .. 511) of a table.
-Outcome<EntryRead> read_entry(const WalkEnv& env, Table table, unsigned level, HostPhys base, std::uint64_t index);
+// Reads an entry; empty on a bus error. Inline, because this is most of what a walk does.
+inline std::optional<std::uint64_t> read_entry(const WalkEnv& env, Table table, unsigned level, HostPhys addr) {
+  const std::optional<std::uint64_t> word = env.memory.read(addr);
+  if (!word) return std::nullopt;
+  if (env.observer != nullptr) env.observer->on_entry_read(table, level, addr, *word);
+  return *word;
+}
 
-// Which entry of a level-`level` table an address selects (SDM 4.5.4, 28.3.2).
-constexpr std::uint64_t table_index(std::uint64_t address, unsigned level) {
-  return (address >> (12 + 9 * (level - 1))) & 0x1ff;
+// Byte offset of the entry of a level-`level` table that an address selects (SDM 4.5.4, 28.3.2).
+constexpr std::uint64_t entry_offset(std::uint64_t address, unsigned level) {
+  return 8 * ((address >> (12 + 9 * (level - 1))) & 0x1ff);
 }
 
 // Sets the `wanted` accessed and dirty flags of an entry by compare-and-swap (architecture 6, rule 5).
