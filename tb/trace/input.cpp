@@ -102,6 +102,7 @@ Format format_of(std::string_view head) {
 class PlainInput : public Input {
  public:
   explicit PlainInput(std::unique_ptr<RawFile> file) : file_(std::move(file)) {}
+  bool compressed() const override { return false; }
   const std::string& name() const override { return file_->name(); }
 
   std::variant<std::size_t, InputError> read(char* buffer, std::size_t capacity) override {
@@ -143,6 +144,7 @@ class RawDevice {
 class CompressedInput : public Input {
  public:
   CompressedInput(std::unique_ptr<RawFile> file, Format format) : file_(std::move(file)), format_(format) {}
+  bool compressed() const override { return true; }
   const std::string& name() const override { return file_->name(); }
 
   std::variant<std::size_t, InputError> read(char* buffer, std::size_t capacity) override {

@@ -19,6 +19,7 @@ class Input {
   virtual ~Input() = default;
   // Fills up to `capacity` bytes (at least 1). Fewer may come before the end; 0 is the end.
   virtual std::variant<std::size_t, InputError> read(char* buffer, std::size_t capacity) = 0;
+  virtual bool compressed() const = 0;
   // The file's name for messages; standard input is "<stdin>".
   virtual const std::string& name() const = 0;
 };

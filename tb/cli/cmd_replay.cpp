@@ -1,0 +1,138 @@
+// vmmu replay: a real memory trace on page tables made for it, once per mode and page sizes.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "commands.hpp"
+#include "replay/options.hpp"
+#include "replay/report.hpp"
+#include "replay/run.hpp"
+
+namespace vmmu::tb {
+
+namespace {
+
+struct ReplayOptions {
+  std::string trace;
+  ReplaySelection selection;
+  EngineChoice engine;
+  std::uint64_t limit = kNoLimit;
+  std::string out;
+  unsigned jobs = 1;
+  bool json = false;
+};
+
+int unusable(const std::string& message) {
+  fmt::print(stderr, "{}\n", message);
+  return kExitUnusable;
+}
+
+// Makes the folder before the long work begins. Returns what went wrong, or an empty string.
+std::string make_folder(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error && std::filesystem::is_directory(folder)) return "";
+  return fmt::format("--out: {}: {}", folder, error ? error.message() : "not a folder");
+}
+
+void print_mismatches(const std::vector<ReplayRow>& rows) {
+  for (const ReplayRow& row : rows) {
+    if (row.mismatches == 0) continue;
+    fmt::print(stderr, "{}: {} mismatches, among them\n", case_name(row.replay_case), row.mismatches);
+    for (const std::string& sample : row.samples) fmt::print(stderr, "  {}\n", sample);
+  }
+}
+
+// Tries the engine and every address space once, so that what cannot work is said before anything is written.
+std::string find_obstacle(const MakeEngine& make, const std::vector<ReplayCase>& cases, const Trace& trace) {
+  try {
+    const unsigned pa_bits = make()->pa_bits();
+    const std::vector<std::uint64_t> pages = touched_pages(trace.accesses);
+    for (const ReplayCase& replay_case : cases) {
+      const auto built = AddressSpace::build(replay_case, pages, pa_bits, [](HostPhys, std::uint64_t) {});
+      if (const auto* error = std::get_if<std::string>(&built)) {
+        return fmt::format("{}: {}", case_name(replay_case), *error);
+      }
+    }
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+int replay(const ReplayOptions& options) {
+  const auto selected = select_cases(options.selection);
+  if (const auto* error = std::get_if<std::string>(&selected)) return unusable(*error);
+  const auto& cases = std::get<std::vector<ReplayCase>>(selected);
+  const auto read = read_trace(options.trace, options.limit);
+  if (const auto* error = std::get_if<InputError>(&read)) return unusable(error->message);
+  const Trace& trace = std::get<Trace>(read);
+  const MakeEngine make = [&options] { return make_engine(options.engine); };
+  if (const std::string obstacle = find_obstacle(make, cases, trace); !obstacle.empty()) return unusable(obstacle);
+  if (!options.out.empty()) {
+    if (const std::string error = make_folder(options.out); !error.empty()) return unusable(error);
+  }
+
+  Progress progress("replay", trace.accesses.size() * cases.size());
+  const ReplayResult result =
+      replay_all(make, cases, trace, options.jobs, [&progress](std::uint64_t done) { progress.at(done); });
+  if (!result.error.empty()) {
+    fmt::print(stderr, "{}\n", result.error);
+    return kExitMismatch;
+  }
+  const ReportHead head{options.trace, options.engine.engine, options.engine.preset};
+  if (options.json) {
+    for (const ReplayRow& row : result.rows) fmt::print("{}\n", json_object(head, row));
+  } else {
+    fmt::print("{}", table(head, result.rows));
+  }
+  if (!options.out.empty()) {
+    if (const std::string error = write_report(options.out, head, result.rows); !error.empty()) return unusable(error);
+  }
+  print_mismatches(result.rows);
+  const bool fine = std::all_of(result.rows.begin(), result.rows.end(),
+                                [](const ReplayRow& row) { return row.mismatches == 0; });
+  return fine ? kExitFine : kExitMismatch;
+}
+
+}  // namespace
+
+void add_replay(CLI::App& app, int& status) {
+  const auto options = std::make_shared<ReplayOptions>();
+  CLI::App* command = app.add_subcommand("replay", "replays a memory trace on page tables that are built for it");
+  command->add_option("trace", options->trace, "lackey log or text trace, plain or compressed; - is standard input")
+      ->type_name("TRACE")
+      ->required();
+  command->add_option("--modes", options->selection.modes, "native, nested; default: both")
+      ->type_name("M,..")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command->add_option("--guest-page", options->selection.guest_pages, "4K, 2M, 1G; default: all")
+      ->type_name("SIZE,..")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command->add_option("--vmm-page", options->selection.vmm_pages, "4K, 2M, 1G, for nested; default: all")
+      ->type_name("SIZE,..")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add_engine_options(*command, options->engine);
+  command->add_option("--limit", options->limit, "replay only the first N accesses, fetches included")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--jobs", options->jobs, "replays that run at the same time, 1 to 64")
+      ->type_name("N")
+      ->check(CLI::Range(1, 64));
+  command->add_option("--out", options->out, "write replay.csv, replay.json and replay.svg into this folder")
+      ->type_name("DIR");
+  command->add_flag("--json", options->json, "one JSON object per replay on standard output");
+  command->callback([options, &status] { status = replay(*options); });
+}
+
+}  // namespace vmmu::tb

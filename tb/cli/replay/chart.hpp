@@ -1,0 +1,18 @@
+// A horizontal bar chart as SVG.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace vmmu::tb {
+
+struct Bar {
+  std::string label;
+  double value = 0;   // >= 0
+  bool bad = false;   // drawn in another colour
+};
+
+// `unit` heads the chart. Labels and unit may hold any character.
+std::string bar_chart(const std::string& title, const std::string& unit, const std::vector<Bar>& bars);
+
+}  // namespace vmmu::tb

@@ -1,0 +1,194 @@
+#include "report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "chart.hpp"
+
+namespace vmmu::tb {
+
+namespace {
+
+double ratio(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+double per_second(const ReplayRow& row) {
+  return row.seconds > 0 ? static_cast<double>(row.accesses) / row.seconds : 0;
+}
+
+bool nested(const ReplayRow& row) { return row.replay_case.mode == ReplayMode::Nested; }
+
+// What stands in a row, in the order of the columns, as JSON knows it: numbers stay numbers, null is what is not there.
+nlohmann::ordered_json fields(const ReportHead& head, const ReplayRow& row) {
+  nlohmann::ordered_json out;
+  out["trace"] = head.trace;
+  out["mode"] = mode_name(row.replay_case.mode);
+  out["guest_page"] = page_name(row.replay_case.guest_page);
+  out["vmm_page"] = nullptr;
+  if (nested(row)) out["vmm_page"] = page_name(row.replay_case.vmm_page);
+  out["engine"] = head.engine;
+  out["preset"] = head.preset;
+  out["accesses"] = row.accesses;
+  for (const char* key : {"l1_misses", "miss_ratio", "walks"}) out[key] = nullptr;
+  if (row.misses) {
+    out["l1_misses"] = *row.misses;
+    out["miss_ratio"] = ratio(*row.misses, row.accesses);
+  }
+  if (row.walks) out["walks"] = *row.walks;
+  out["references"] = row.references;
+  for (const char* key : {"references_per_walk", "cycles", "cycles_per_access"}) out[key] = nullptr;
+  if (row.walks) out["references_per_walk"] = ratio(row.references, *row.walks);
+  if (row.cycles) {
+    out["cycles"] = *row.cycles;
+    out["cycles_per_access"] = ratio(*row.cycles, row.accesses);
+  }
+  out["mismatches"] = row.mismatches;
+  out["seconds"] = row.seconds;
+  out["accesses_per_second"] = per_second(row);
+  return out;
+}
+
+nlohmann::ordered_json without_nulls(const nlohmann::ordered_json& all) {
+  nlohmann::ordered_json out = nlohmann::ordered_json::object();
+  for (const auto& [key, value] : all.items()) {
+    if (!value.is_null()) out[key] = value;
+  }
+  return out;
+}
+
+// RFC 4180: quoted, with quotes doubled.
+std::string csv_text(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+std::string csv_cell(const nlohmann::ordered_json& value) {
+  if (value.is_null()) return "";
+  return value.is_string() ? csv_text(value.get<std::string>()) : value.dump();
+}
+
+constexpr std::size_t kColumns = 13;
+using Cells = std::array<std::string, kColumns>;
+
+Cells cells(const ReplayRow& row) {
+  const auto count = [](const std::optional<std::uint64_t>& value) {
+    return value ? fmt::format("{}", *value) : std::string("-");
+  };
+  const auto share = [](const std::optional<std::uint64_t>& part, const std::optional<std::uint64_t>& whole,
+                        double scale, const char* format) {
+    return part && whole ? fmt::format(fmt::runtime(format), scale * ratio(*part, *whole)) : std::string("-");
+  };
+  return {mode_name(row.replay_case.mode),
+          page_name(row.replay_case.guest_page),
+          nested(row) ? page_name(row.replay_case.vmm_page) : "-",
+          fmt::format("{}", row.accesses),
+          count(row.misses),
+          share(row.misses, row.accesses, 100, "{:.3f}"),
+          count(row.walks),
+          fmt::format("{}", row.references),
+          share(row.references, row.walks, 1, "{:.2f}"),
+          count(row.cycles),
+          share(row.cycles, row.accesses, 1, "{:.3f}"),
+          fmt::format("{}", row.mismatches),
+          fmt::format("{:.0f}", per_second(row))};
+}
+
+std::string write_file(const std::string& path, const std::string& content) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << content;
+  file.close();
+  return file ? "" : fmt::format("{}: cannot be written", path);
+}
+
+std::string chart(const ReportHead& head, const std::vector<ReplayRow>& rows) {
+  const bool timed = std::all_of(rows.begin(), rows.end(), [](const ReplayRow& row) { return row.cycles.has_value(); });
+  std::vector<Bar> bars;
+  for (const ReplayRow& row : rows) {
+    bars.push_back({case_name(row.replay_case), ratio(timed ? *row.cycles : row.references, row.accesses),
+                    row.mismatches != 0});
+  }
+  const std::string unit = timed ? "cycles per access" : "page-table references per access";
+  return bar_chart(fmt::format("{} on engine {}, preset {}", head.trace, head.engine, head.preset), unit, bars);
+}
+
+}  // namespace
+
+std::string mode_name(ReplayMode mode) { return mode == ReplayMode::Native ? "native" : "nested"; }
+
+std::string page_name(PageSize size) {
+  switch (size) {
+    case PageSize::k4K: return "4K";
+    case PageSize::k2M: return "2M";
+    case PageSize::k1G: return "1G";
+  }
+  return "?";
+}
+
+std::string case_name(const ReplayCase& replay_case) {
+  const std::string guest = mode_name(replay_case.mode) + " " + page_name(replay_case.guest_page);
+  return replay_case.mode == ReplayMode::Native ? guest : guest + "+" + page_name(replay_case.vmm_page);
+}
+
+std::string table(const ReportHead& head, const std::vector<ReplayRow>& rows) {
+  std::vector<Cells> lines = {{"mode", "guest", "vmm", "accesses", "L1 misses", "miss %", "walks", "references",
+                               "refs/walk", "cycles", "cycles/access", "mismatches", "accesses/s"}};
+  for (const ReplayRow& row : rows) lines.push_back(cells(row));
+  std::array<std::size_t, kColumns> widths{};
+  for (const Cells& line : lines) {
+    for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  std::string out = fmt::format("{}: engine {}, preset {}\n", head.trace, head.engine, head.preset);
+  for (const Cells& line : lines) {
+    std::string text = fmt::format("{:<{}}", line[0], widths[0]);
+    for (std::size_t i = 1; i < kColumns; ++i) text += fmt::format("  {:>{}}", line[i], widths[i]);
+    out += text + "\n";
+  }
+  return out;
+}
+
+std::string json_object(const ReportHead& head, const ReplayRow& row) {
+  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;  // a file's name need not be UTF-8
+  return without_nulls(fields(head, row)).dump(-1, ' ', false, kReplace);
+}
+
+std::string csv(const ReportHead& head, const std::vector<ReplayRow>& rows) {
+  std::string out;
+  for (const ReplayRow& row : rows) {
+    const nlohmann::ordered_json all = fields(head, row);
+    std::string names;
+    std::string values;
+    for (const auto& [key, value] : all.items()) {
+      if (!names.empty()) {
+        names += ',';
+        values += ',';
+      }
+      names += key;
+      values += csv_cell(value);
+    }
+    if (out.empty()) out = names + "\r\n";
+    out += values + "\r\n";
+  }
+  return out;
+}
+
+std::string write_report(const std::string& folder, const ReportHead& head, const std::vector<ReplayRow>& rows) {
+  std::string json = "[\n";
+  for (const ReplayRow& row : rows) {
+    json += &row == rows.data() ? "  " : ",\n  ";
+    json += json_object(head, row);
+  }
+  json += "\n]\n";
+  std::string error = write_file(folder + "/replay.csv", csv(head, rows));
+  if (error.empty()) error = write_file(folder + "/replay.json", json);
+  if (error.empty()) error = write_file(folder + "/replay.svg", chart(head, rows));
+  return error;
+}
+
+}  // namespace vmmu::tb

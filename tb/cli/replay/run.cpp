@@ -1,0 +1,171 @@
+#include "run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace vmmu::tb {
+
+namespace {
+
+constexpr std::size_t kMaxSamples = 5;
+constexpr std::uint64_t kProgressStep = 1 << 14;
+
+// Judges every completion against the address space that was built, whichever engine gave it.
+class Judge {
+ public:
+  explicit Judge(const AddressSpace& space) : space_(space) {}
+
+  void operator()(const AccessRecord& record) {
+    ++answered_;
+    differences_ += record.differences.size();
+    for (const std::string& difference : record.differences) note(difference);
+    const GuestVirt gva = record.access.gva;
+    const auto* translation = std::get_if<Translation>(&record.result);
+    const Translation expected = space_.expected(gva);
+    if (translation != nullptr && *translation == expected) return;
+    ++wrong_;
+    if (translation == nullptr) {
+      const Fault& fault = std::get<Fault>(record.result);
+      note(fmt::format("gVA {:#x}: expected a translation, got fault kind {} code {:#x} address {:#x}", gva.value,
+                       static_cast<unsigned>(fault.kind), fault.code, fault.address));
+    } else {
+      note(fmt::format("gVA {:#x}: expected hPA {:#x} in a page of {} bytes, got {:#x} in {} bytes", gva.value,
+                       expected.hpa.value, page_bytes(expected.size), translation->hpa.value,
+                       page_bytes(translation->size)));
+    }
+  }
+
+  std::uint64_t answered() const { return answered_; }
+  std::uint64_t wrong() const { return wrong_; }
+  std::uint64_t differences() const { return differences_; }
+  std::vector<std::string>& samples() { return samples_; }
+
+  void note(std::string text) {
+    if (samples_.size() < kMaxSamples) samples_.push_back(std::move(text));
+  }
+
+ private:
+  const AddressSpace& space_;
+  std::uint64_t answered_ = 0;
+  std::uint64_t wrong_ = 0;
+  std::uint64_t differences_ = 0;
+  std::vector<std::string> samples_;
+};
+
+using Counts = std::map<Counter, std::optional<std::uint64_t>>;
+
+Counts read_counters(Engine& engine) {
+  Counts counts;
+  for (const Counter counter : {Counter::Refs, Counter::L1Hits, Counter::Walks}) {
+    counts[counter] = engine.counter(counter);
+  }
+  return counts;
+}
+
+// Counted since `before`.
+std::optional<std::uint64_t> since(const Counts& before, const Counts& after, Counter counter) {
+  const auto begin = before.at(counter);
+  const auto end = after.at(counter);
+  if (!begin || !end) return std::nullopt;
+  return *end - *begin;
+}
+
+}  // namespace
+
+std::variant<ReplayRow, std::string> replay_once(Engine& engine, const ReplayCase& replay_case, const Trace& trace,
+                                                 const std::vector<std::uint64_t>& pages,
+                                                 const std::function<void(std::uint64_t)>& done) {
+  engine.reset();
+  auto built = AddressSpace::build(replay_case, pages, engine.pa_bits(),
+                                   [&](HostPhys addr, std::uint64_t word) { engine.poke(addr, word); });
+  if (auto* error = std::get_if<std::string>(&built)) return std::move(*error);
+  const AddressSpace& space = std::get<AddressSpace>(built);
+  if (engine.commit(0, space.regs()) != CommitStatus::Ok) return std::string("the MMU rejected the registers at COMMIT");
+
+  Judge judge(space);
+  engine.on_complete([&judge](const AccessRecord& record) { judge(record); });
+  const Counts before = read_counters(engine);
+  const std::uint64_t first_cycle = engine.cycles();
+  const std::uint64_t first_mismatch = engine.mismatches();
+  const auto begin = std::chrono::steady_clock::now();
+  Access access;
+  access.user = true;
+  std::uint64_t unreported = 0;
+  for (const PackedAccess packed : trace.accesses) {
+    access.gva = packed.gva();
+    access.op = packed.op();
+    engine.issue(access);
+    if (++unreported == kProgressStep) done(std::exchange(unreported, 0));
+  }
+  engine.sync();
+  done(unreported);
+
+  ReplayRow row;
+  row.replay_case = replay_case;
+  row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  row.accesses = trace.accesses.size();
+  const Counts after = read_counters(engine);
+  row.references = since(before, after, Counter::Refs).value_or(0);
+  row.walks = since(before, after, Counter::Walks);
+  if (const auto hits = since(before, after, Counter::L1Hits)) row.misses = row.accesses - *hits;
+  if (const std::uint64_t cycles = engine.cycles() - first_cycle; cycles != 0) row.cycles = cycles;
+  // The sink refers to what ends here.
+  engine.on_complete([](const AccessRecord&) {});
+
+  if (judge.answered() != row.accesses) {
+    judge.note(fmt::format("{} accesses issued, {} answered", row.accesses, judge.answered()));
+  }
+  const std::uint64_t lost = judge.answered() < row.accesses ? row.accesses - judge.answered()
+                                                             : judge.answered() - row.accesses;
+  // The engine counts its own differences; those of a record are among them.
+  const std::uint64_t differences = std::max(engine.mismatches() - first_mismatch, judge.differences());
+  row.mismatches = differences + judge.wrong() + lost;
+  row.samples = std::move(judge.samples());
+  return row;
+}
+
+ReplayResult replay_all(const MakeEngine& make_engine, const std::vector<ReplayCase>& cases, const Trace& trace,
+                        unsigned jobs, const std::function<void(std::uint64_t)>& progress) {
+  const std::vector<std::uint64_t> pages = touched_pages(trace.accesses);
+  ReplayResult result;
+  result.rows.resize(cases.size());
+  std::mutex mutex;  // guards result.error, total and the calls of progress
+  std::uint64_t total = 0;
+  std::atomic<std::size_t> next{0};
+  const auto done = [&](std::uint64_t count) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    total += count;
+    progress(total);
+  };
+  const auto fail = [&](const std::string& error) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (result.error.empty()) result.error = error;
+    next = cases.size();
+  };
+  const auto work = [&] {
+    try {
+      for (std::size_t i = next++; i < cases.size(); i = next++) {
+        const std::unique_ptr<Engine> engine = make_engine();
+        auto replayed = replay_once(*engine, cases[i], trace, pages, done);
+        if (const auto* error = std::get_if<std::string>(&replayed)) return fail(*error);
+        result.rows[i] = std::get<ReplayRow>(std::move(replayed));
+      }
+    } catch (const std::exception& error) {
+      fail(error.what());
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 1; i < jobs; ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  return result;
+}
+
+}  // namespace vmmu::tb
