@@ -71,10 +71,41 @@ module vmmu_tb
 
   localparam cfg_t Cfg = preset_cfg(Preset);
 
+`ifdef VMMU_MUTANTS
+  int mutant;
+  initial if ($value$plusargs("vmmu_mutant=%d", mutant) != 0) vmmu_mut_pkg::selected = mutant;
+`endif
+
+  req_t     req;
   rsp_t     rsp;
   mem_req_t mem_req;
+  mem_rsp_t mem_rsp;
+  reg_req_t reg_req;
   reg_rsp_t reg_rsp;
+  inv_req_t inv_req;
   logic [Cfg.NumContexts-1:0] irq_guest;
+
+  assign req.ctx      = req_ctx_i;
+  assign req.id       = req_id_i;
+  assign req.gva      = req_gva_i;
+  assign req.op       = op_e'(req_op_i);
+  assign req.user     = req_user_i;
+  assign req.ac       = req_ac_i;
+  assign req.implicit = req_implicit_i;
+
+  assign mem_rsp.id    = mem_rsp_id_i;
+  assign mem_rsp.data  = mem_rsp_data_i;
+  assign mem_rsp.error = mem_rsp_error_i;
+
+  assign reg_req.write = reg_req_write_i;
+  assign reg_req.addr  = reg_req_addr_i;
+  assign reg_req.wdata = reg_req_wdata_i;
+
+  assign inv_req.op   = inv_op_e'(inv_req_op_i);
+  assign inv_req.ctx  = inv_req_ctx_i;
+  assign inv_req.addr = inv_req_addr_i;
+  assign inv_req.pcid = inv_req_pcid_i;
+  assign inv_req.vpid = inv_req_vpid_i;
 
   assign rsp_ctx_o             = rsp.ctx;
   assign rsp_id_o              = rsp.id;
@@ -108,10 +139,7 @@ module vmmu_tb
       .rst_ni,
       .req_valid_i,
       .req_ready_o,
-      .req_i('{
-          ctx: req_ctx_i, id: req_id_i, gva: req_gva_i, op: op_e'(req_op_i),
-          user: req_user_i, ac: req_ac_i, implicit: req_implicit_i
-      }),
+      .req_i(req),
       .rsp_valid_o,
       .rsp_ready_i,
       .rsp_o(rsp),
@@ -119,18 +147,15 @@ module vmmu_tb
       .mem_req_ready_i,
       .mem_req_o(mem_req),
       .mem_rsp_valid_i,
-      .mem_rsp_i('{id: mem_rsp_id_i, data: mem_rsp_data_i, error: mem_rsp_error_i}),
+      .mem_rsp_i(mem_rsp),
       .reg_req_valid_i,
       .reg_req_ready_o,
-      .reg_req_i('{write: reg_req_write_i, addr: reg_req_addr_i, wdata: reg_req_wdata_i}),
+      .reg_req_i(reg_req),
       .reg_rsp_valid_o,
       .reg_rsp_o(reg_rsp),
       .inv_req_valid_i,
       .inv_req_ready_o,
-      .inv_req_i('{
-          op: inv_op_e'(inv_req_op_i), ctx: inv_req_ctx_i, addr: inv_req_addr_i,
-          pcid: inv_req_pcid_i, vpid: inv_req_vpid_i
-      }),
+      .inv_req_i(inv_req),
       .inv_rsp_valid_o,
       .inv_rsp_error_o,
       .irq_host_o,

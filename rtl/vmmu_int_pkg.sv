@@ -1,0 +1,182 @@
+// Types that travel between the blocks and not outside vmmu_top.
+package vmmu_int_pkg;
+  import vmmu_pkg::*;
+
+  localparam int unsigned FrameWidth = PaWidth - 12;
+  localparam int unsigned SpaceWidth = 4;  // address-space numbers, at most 16
+  localparam int unsigned PermWidth = 8;
+
+  // ---------------------------------------------------------------- registers of a context
+  typedef struct packed {
+    logic [CtrlWidth-1:0] ctrl;
+    logic [63:0]          cr3;
+    logic [63:0]          eptp;
+    logic [15:0]          vpid;
+    logic [31:0]          pkru;
+    logic [5:0]           maxphyaddr;
+    logic [31:0]          fault_target;
+    logic [63:0]          pml_addr;
+    logic [15:0]          pml_watermark;
+  } regs_t;
+
+  // What the lookup path needs of each context, in flip-flops.
+  typedef struct packed {
+    logic                  bank;         // which of the two active banks is current
+    logic                  la57;
+    logic                  space_valid;  // the two numbers below may be used
+    logic [SpaceWidth-1:0] space;        // entries of the current PCID
+    logic [SpaceWidth-1:0] gspace;       // global entries
+  } ctx_live_t;
+
+  // ---------------------------------------------------------------- a request that missed the L1
+  typedef struct packed {
+    req_t                  req;
+    logic                  bank;       // registers that it was accepted under
+    logic                  cacheable;  // may be inserted
+    logic [SpaceWidth-1:0] space;
+    logic [SpaceWidth-1:0] gspace;
+  } miss_t;
+
+  // ---------------------------------------------------------------- TLB entries
+  // Permission bits are resolved at fill time; a write is allowed only if nothing is left to set or log.
+  localparam int unsigned PermUserRead = 0;
+  localparam int unsigned PermUserWrite = 1;
+  localparam int unsigned PermUserFetch = 2;
+  localparam int unsigned PermSupRead = 3;    // supervisor, AC clear or implicit
+  localparam int unsigned PermSupWrite = 4;
+  localparam int unsigned PermSupFetch = 5;
+  localparam int unsigned PermSupReadAc = 6;  // explicit supervisor access with AC set
+  localparam int unsigned PermSupWriteAc = 7;
+
+  function automatic logic [2:0] perm_index(op_e op, logic user, logic ac);
+    if (user) return 3'(PermUserRead) + 3'(op);
+    if (op == OpFetch) return 3'(PermSupFetch);
+    return (ac ? 3'(PermSupReadAc) : 3'(PermSupRead)) + 3'(op);
+  endfunction
+
+  // EFLAGS.AC counts for explicit supervisor accesses only (SDM 4.6.1).
+  function automatic logic ac_effective(req_t r);
+    return r.ac && !r.implicit && !r.user;
+  endfunction
+
+  typedef struct packed {
+    logic [FrameWidth-1:0] frame;  // of the inserted page, low bits of a large page are 0
+    logic [PermWidth-1:0]  perm;
+    logic [2:0]            pat;
+    logic [2:0]            emt;
+    logic                  ipat;
+  } tlb_data_t;
+
+  typedef struct packed {
+    logic [63:12]          vpage;
+    size_e                 size;       // inserted size
+    logic                  fractured;  // the guest page is larger than the inserted one
+    logic [SpaceWidth-1:0] space;      // number that the entry carries
+    logic [SpaceWidth-1:0] other;      // the walk's other number: an older entry under it is replaced too
+    tlb_data_t             data;
+  } fill_t;
+
+  // ---------------------------------------------------------------- address-space numbers
+  typedef struct packed {
+    logic                virt;
+    logic                ept_en;
+    logic [15:0]         vpid;
+    logic [11:0]         pcid;
+    logic [FrameWidth-1:0] ept_root;
+  } tagset_t;
+
+  typedef enum logic [2:0] {
+    RetireNone    = 3'd0,
+    RetireCtx     = 3'd1,  // every number of the context
+    RetirePcid    = 3'd2,  // the context's numbers of one PCID, not the global ones
+    RetireNonGlob = 3'd3,  // the context's numbers except the global ones
+    RetireVpid    = 3'd4,  // of one VPID, in every context
+    RetireVpidNg  = 3'd5,  // the same, except the global ones
+    RetireVirt    = 3'd6,  // of every VPID, in every context
+    RetireEpt     = 3'd7   // of one EPTP or of all, in every context
+  } retire_e;
+
+  typedef struct packed {
+    retire_e               kind;
+    logic [CtxWidth-1:0]   ctx;
+    logic [11:0]           pcid;
+    logic [15:0]           vpid;
+    logic                  ept_all;
+    logic [FrameWidth-1:0] ept_root;
+    logic                  assign_ctx;  // give ctx numbers for `tags`
+    tagset_t               tags;
+  } space_op_t;
+
+  // ---------------------------------------------------------------- walks
+  typedef enum logic [2:0] {
+    PhGuestRead  = 3'd0,  // waits for a guest table entry
+    PhNestedRead = 3'd1,  // waits for an EPT entry
+    PhNestedFlag = 3'd2,  // waits for the reply of a swap in an EPT entry
+    PhGuestFlag  = 3'd3,  // waits for the reply of a swap in a guest table entry
+    PhLogWait    = 3'd4,  // parked: waits for room in the log
+    PhRestart    = 3'd5   // parked: starts again from the root
+  } phase_e;
+
+  typedef struct packed {
+    logic r;
+    logic w;
+    logic x;   // execute; with mode-based execute: of supervisor-mode addresses
+    logic xu;  // execute of user-mode addresses
+  } ept_perm_t;
+
+  typedef struct packed {
+    logic rw;
+    logic us;
+    logic nx;
+  } guest_perm_t;
+
+  // The state of a walk that changes from step to step.
+  typedef struct packed {
+    phase_e             phase;
+    logic [2:0]         glevel;     // guest level being read, 0 for the final address
+    logic [2:0]         nlevel;     // EPT level being read or swapped
+    logic [PaWidth-1:0] gpa;        // address under nested translation; the final one is a hPA when native
+    logic [PaWidth-1:0] hpa;        // result of the last nested translation
+    logic [PaWidth-1:3] addr;       // word of the outstanding memory request
+    logic [63:0]        expected;   // of the outstanding swap
+    guest_perm_t        gperm;      // AND over the levels so far (NX: OR)
+    logic [3:0]         pkey;
+    logic               global_pg;
+    logic [2:0]         pat;
+    size_e              gsize;
+    logic               gdirty;     // nothing left to set in the guest leaf on a write
+    ept_perm_t          nperm;      // AND over the levels of the last nested translation
+    logic [2:0]         emt;
+    logic               ipat;
+    size_e              nsize;
+    logic               ndirty;     // nothing left to set or log in the EPT leaf on a write
+    logic               log_wanted; // the EPT leaf's D will be set, and PML records it
+    logic               log_held;   // room for that record is reserved
+    logic [5:1]         gmask;      // guest levels whose flags must be set
+    logic [4:1]         nmask;      // EPT levels whose flags must be set
+    logic               restarted;
+  } walk_t;
+
+  // Entries whose flags must be set later in the walk.
+  typedef struct packed {
+    logic [PaWidth-1:3] addr;
+    logic [63:0]        word;
+    logic [PaWidth-1:3] gpa;    // guest entries: the entry's own gPA
+    ept_perm_t          nperm;  // guest entries: nested permissions of the table's page
+  } pending_t;
+
+  typedef enum logic [1:0] {
+    StepReply  = 2'd0,  // a memory reply
+    StepStart  = 2'd1,  // first step of a walk
+    StepResume = 2'd2,  // a parked walk tries again
+    StepFail   = 2'd3   // memory did not answer in time, or no id is free
+  } step_e;
+
+  typedef enum logic [1:0] {
+    LogNone    = 2'd0,
+    LogReserve = 2'd1,  // keep room for one record
+    LogRelease = 2'd2,  // the record will not come
+    LogPush    = 2'd3   // the record
+  } log_op_e;
+
+endpackage

@@ -1,0 +1,123 @@
+`include "vmmu_macros.svh"
+
+// One page size of an L1 TLB: a set-associative array with tree pseudo-LRU replacement. Tags and data are
+// read without a clock, so that they can be distributed RAM; valid bits and replacement state are
+// flip-flops. An entry matches under either of two address-space numbers: the PCID's own, or the global one.
+module vmmu_l1_array
+  import vmmu_pkg::*;
+  import vmmu_int_pkg::*;
+#(
+    parameter int unsigned Sets = 16,   // power of two, 1 = fully associative
+    parameter int unsigned Ways = 4,    // power of two, >= 2
+    parameter int unsigned VpnWidth = 45,
+    localparam int unsigned DataWidth = $bits(tlb_data_t)
+) (
+    input  logic                  clk_i,
+    input  logic                  rst_ni,
+    // lookup
+    input  logic [VpnWidth-1:0]   lookup_vpn_i,
+    input  logic [SpaceWidth-1:0] lookup_space_i,
+    input  logic [SpaceWidth-1:0] lookup_gspace_i,
+    output logic                  lookup_hit_o,
+    output tlb_data_t             lookup_data_o,
+    input  logic                  touch_i,       // the hit was used
+    // maintenance: at most one of fill, drop and flush in a cycle
+    input  logic [VpnWidth-1:0]   maint_vpn_i,
+    input  logic                  fill_i,        // insert; older entries of the page under either number go
+    input  logic                  clear_i,       // the page was inserted at another size: it goes here
+    input  logic                  drop_i,        // the page goes whatever its number
+    input  logic                  flush_i,       // everything goes
+    input  logic [SpaceWidth-1:0] fill_space_i,
+    input  logic [SpaceWidth-1:0] fill_other_i,
+    input  tlb_data_t             fill_data_i
+);
+  localparam int unsigned SetBits = (Sets > 1) ? $clog2(Sets) : 1;
+  localparam int unsigned SetShift = (Sets > 1) ? $clog2(Sets) : 0;
+  localparam int unsigned TagWidth = VpnWidth - SetShift;
+  localparam int unsigned WayWidth = $clog2(Ways);
+
+  logic [TagWidth-1:0]   tag_q [Sets][Ways];
+  logic [SpaceWidth-1:0] space_q [Sets][Ways];
+  logic [DataWidth-1:0]  data_q [Sets][Ways];
+  logic [Ways-1:0]       valid_q [Sets];
+  logic [Ways-1:1]       tree_q [Sets];
+
+  function automatic logic [SetBits-1:0] set_of(logic [VpnWidth-1:0] vpn);
+    return (Sets > 1) ? SetBits'(vpn) : '0;
+  endfunction
+
+  // ---------------------------------------------------------------- lookup
+  logic [SetBits-1:0] lset;
+  logic [Ways-1:0] match;
+  logic [WayWidth-1:0] way;
+  assign lset = set_of(lookup_vpn_i);
+  always_comb begin
+    for (int unsigned w = 0; w < Ways; w++) begin
+      match[w] = valid_q[lset][w] && (tag_q[lset][w] == lookup_vpn_i[VpnWidth-1:SetShift]) &&
+          (space_q[lset][w] == `VMMU_MUT(10, lookup_space_i, space_q[lset][w]) ||
+           space_q[lset][w] == lookup_gspace_i);
+    end
+    // Two entries can match when software made a page global without invalidating it. One is chosen.
+    way = '0;
+    for (int w = Ways - 1; w >= 0; w--) if (match[w]) way = WayWidth'(w);
+  end
+  assign lookup_hit_o  = |match;
+  assign lookup_data_o = data_q[lset][way];
+
+  // ---------------------------------------------------------------- maintenance
+  logic [SetBits-1:0] mset;
+  logic [Ways-1:0] page_match, same_match, removed;
+  logic [WayWidth-1:0] victim, fill_way;
+  assign mset = set_of(maint_vpn_i);
+  always_comb begin
+    for (int unsigned w = 0; w < Ways; w++) begin
+      page_match[w] = valid_q[mset][w] && (tag_q[mset][w] == maint_vpn_i[VpnWidth-1:SetShift]);
+      same_match[w] = page_match[w] &&
+          ((space_q[mset][w] == fill_space_i) || (space_q[mset][w] == fill_other_i));
+    end
+    // An entry of the same page is replaced, else an empty way is taken, else the least recently used.
+    fill_way = victim;
+    for (int w = Ways - 1; w >= 0; w--) if (!valid_q[mset][w]) fill_way = WayWidth'(w);
+    for (int w = Ways - 1; w >= 0; w--) if (same_match[w]) fill_way = WayWidth'(w);
+    removed = '0;
+    if (drop_i) removed = page_match;
+    if (clear_i || fill_i) removed = `VMMU_MUT(11, same_match, '0);
+  end
+
+  logic [Ways-1:1] touched_tree, filled_tree;
+  logic [WayWidth-1:0] unused_victim;
+  vmmu_plru #(.Ways(Ways)) u_touch (
+      .tree_i(tree_q[lset]), .touched_i(way), .touched_tree_o(touched_tree), .victim_o(unused_victim)
+  );
+  vmmu_plru #(.Ways(Ways)) u_fill (
+      .tree_i(tree_q[mset]), .touched_i(fill_way), .touched_tree_o(filled_tree), .victim_o(victim)
+  );
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      for (int unsigned s = 0; s < Sets; s++) begin
+        valid_q[s] <= '0;
+        tree_q[s]  <= '0;
+      end
+    end else begin
+      if (touch_i) tree_q[lset] <= touched_tree;
+      if (fill_i) tree_q[mset] <= filled_tree;
+      if (flush_i) begin
+        for (int unsigned s = 0; s < Sets; s++) valid_q[s] <= '0;
+      end else if (fill_i) begin
+        valid_q[mset] <= (valid_q[mset] & ~removed) | (Ways'(1) << fill_way);
+      end else begin
+        valid_q[mset] <= valid_q[mset] & ~removed;
+      end
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (fill_i) begin
+      tag_q[mset][fill_way]   <= maint_vpn_i[VpnWidth-1:SetShift];
+      space_q[mset][fill_way] <= fill_space_i;
+      data_q[mset][fill_way]  <= fill_data_i;
+    end
+  end
+
+  `VMMU_ASSERT(OneMaintenance_A, $onehot0({fill_i, clear_i, drop_i, flush_i}))
+endmodule

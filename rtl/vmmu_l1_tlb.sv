@@ -1,0 +1,128 @@
+`include "vmmu_macros.svh"
+
+// The L1 TLB of one port: 4 KiB, 2 MiB and 1 GiB arrays looked up together in the cycle in which a request
+// is presented. It answers "allowed" or misses; the miss path computes every fault. A small page wins over
+// a large one that overlaps it, which only a table changed without invalidation can cause.
+module vmmu_l1_tlb
+  import vmmu_pkg::*;
+  import vmmu_int_pkg::*;
+#(
+    parameter cfg_t Cfg = preset_cfg(PresetServer)
+) (
+    input  logic      clk_i,
+    input  logic      rst_ni,
+    // lookup
+    input  logic      req_valid_i,   // accepted this cycle
+    input  req_t      req_i,
+    input  ctx_live_t live_i,        // of the request's context
+    input  logic      bypass_i,
+    output logic      hit_o,
+    output rsp_t      hit_rsp_o,
+    output logic      miss_o,
+    output miss_t     miss_data_o,
+    // maintenance
+    input  logic      fill_valid_i,  // lost when a drop or a flush comes in the same cycle
+    input  fill_t     fill_i,
+    input  logic      drop_i,
+    input  logic [63:12] drop_page_i,
+    input  logic      flush_i,
+    output logic      fractured_o    // entries may exist that are smaller than their guest page
+);
+  // SDM 3.3.7.1: an address that is not canonical never matches; tags hold bits 56:12 only.
+  logic canonical;
+  assign canonical = live_i.la57 ? ((&req_i.gva[63:56]) || !(|req_i.gva[63:56]))
+                                 : ((&req_i.gva[63:47]) || !(|req_i.gva[63:47]));
+
+  logic usable;
+  assign usable = live_i.space_valid && !bypass_i && `VMMU_MUT(12, canonical, 1'b1);
+
+  logic fill;
+  assign fill = fill_valid_i && !drop_i && !flush_i;
+
+  logic [63:12] maint_page;
+  assign maint_page = drop_i ? drop_page_i : fill_i.vpage;
+
+  logic [2:0] match, touch;
+  tlb_data_t data [3];
+
+  vmmu_l1_array #(
+      .Sets(Cfg.L1Sets4K), .Ways(Cfg.L1Ways4K), .VpnWidth(45)
+  ) u_4k (
+      .clk_i, .rst_ni,
+      .lookup_vpn_i(req_i.gva[56:12]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
+      .lookup_hit_o(match[0]), .lookup_data_o(data[0]), .touch_i(touch[0]),
+      .maint_vpn_i(maint_page[56:12]),
+      .fill_i(fill && (fill_i.size == Size4K)), .clear_i(fill && (fill_i.size != Size4K)), .drop_i, .flush_i,
+      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other), .fill_data_i(fill_i.data)
+  );
+  vmmu_l1_array #(
+      .Sets(Cfg.L1Sets2M), .Ways(Cfg.L1Ways2M), .VpnWidth(36)
+  ) u_2m (
+      .clk_i, .rst_ni,
+      .lookup_vpn_i(req_i.gva[56:21]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
+      .lookup_hit_o(match[1]), .lookup_data_o(data[1]), .touch_i(touch[1]),
+      .maint_vpn_i(maint_page[56:21]),
+      .fill_i(fill && (fill_i.size == Size2M)), .clear_i(fill && (fill_i.size != Size2M)), .drop_i, .flush_i,
+      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other), .fill_data_i(fill_i.data)
+  );
+  vmmu_l1_array #(
+      .Sets(1), .Ways(Cfg.L1Ways1G), .VpnWidth(27)
+  ) u_1g (
+      .clk_i, .rst_ni,
+      .lookup_vpn_i(req_i.gva[56:30]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
+      .lookup_hit_o(match[2]), .lookup_data_o(data[2]), .touch_i(touch[2]),
+      .maint_vpn_i(maint_page[56:30]),
+      .fill_i(fill && (fill_i.size == Size1G)), .clear_i(fill && (fill_i.size != Size1G)), .drop_i, .flush_i,
+      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other), .fill_data_i(fill_i.data)
+  );
+
+  // ---------------------------------------------------------------- the answer
+  tlb_data_t chosen;
+  size_e size;
+  logic allowed;
+  always_comb begin
+    chosen = data[2];
+    size   = Size1G;
+    if (match[1]) begin
+      chosen = data[1];
+      size   = Size2M;
+    end
+    if (match[0]) begin
+      chosen = data[0];
+      size   = Size4K;
+    end
+    allowed = `VMMU_MUT(13, chosen.perm[perm_index(req_i.op, req_i.user, ac_effective(req_i))], 1'b1);
+    hit_o   = req_valid_i && usable && (|match) && allowed;
+    touch   = '0;
+    if (hit_o) touch[2'(size)] = 1'b1;
+  end
+  always_comb begin
+    hit_rsp_o = '0;
+    hit_rsp_o.ctx    = req_i.ctx;
+    hit_rsp_o.id     = req_i.id;
+    hit_rsp_o.source = SrcL1;
+    hit_rsp_o.size   = size;
+    hit_rsp_o.pat    = chosen.pat;
+    hit_rsp_o.emt    = chosen.emt;
+    hit_rsp_o.ipat   = chosen.ipat;
+    unique case (size)
+      Size1G:  hit_rsp_o.hpa = {chosen.frame[39:18], req_i.gva[29:0]};
+      Size2M:  hit_rsp_o.hpa = {chosen.frame[39:9], req_i.gva[20:0]};
+      default: hit_rsp_o.hpa = {chosen.frame, req_i.gva[11:0]};
+    endcase
+  end
+  assign miss_o = req_valid_i && !hit_o;
+  assign miss_data_o = '{
+      req: req_i, bank: live_i.bank, cacheable: live_i.space_valid && !bypass_i,
+      space: live_i.space, gspace: live_i.gspace
+  };
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) fractured_o <= 1'b0;
+    else if (flush_i) fractured_o <= 1'b0;
+    else if (fill && fill_i.fractured) fractured_o <= 1'b1;
+  end
+
+  logic unused_vpage;
+  assign unused_vpage = ^maint_page[63:57];
+endmodule

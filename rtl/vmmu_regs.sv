@@ -1,0 +1,137 @@
+`include "vmmu_macros.svh"
+
+// The register port: decodes addresses, answers reads, and keeps what is live (events, global control).
+// One access at a time; a COMMIT is answered when it is decided.
+module vmmu_regs
+  import vmmu_pkg::*;
+  import vmmu_int_pkg::*;
+#(
+    parameter cfg_t Cfg = preset_cfg(PresetServer)
+) (
+    input  logic     clk_i,
+    input  logic     rst_ni,
+    input  logic     ready_i,           // the context bank is out of reset
+    input  logic     reg_req_valid_i,
+    output logic     reg_req_ready_o,
+    input  reg_req_t reg_req_i,
+    output logic     reg_rsp_valid_o,   // one cycle
+    output reg_rsp_t reg_rsp_o,
+    // context bank
+    output logic [CtxWidth-1:0] ctx_o,
+    output logic [11:0] offset_o,
+    output logic        staged_we_o,
+    output logic [63:0] wdata_o,
+    input  logic        staged_known_i,
+    input  logic [63:0] staged_rdata_i,
+    output logic        commit_valid_o,
+    input  logic        commit_done_i,
+    input  logic        commit_busy_i,
+    input  logic [7:0]  commit_reject_i,
+    // log
+    output logic        index_we_o,
+    input  logic [Cfg.NumContexts-1:0][15:0] index_i,
+    input  logic [63:0] error_record_i,
+    // counters
+    output logic [4:0]  counter_index_o,
+    input  logic [63:0] counter_i,
+    // events
+    input  logic [Cfg.NumContexts-1:0][NumEvents-1:0] set_events_i,
+    output logic [Cfg.NumContexts-1:0][NumEvents-1:0] events_o,
+    // global control
+    output logic        bypass_o,
+    output logic        freeze_o
+);
+  localparam int unsigned CtxBits = $clog2(Cfg.NumContexts);
+  localparam int unsigned CapWords = $bits(cfg_t) / 32;
+
+  // ---------------------------------------------------------------- one access
+  logic busy_q;
+  reg_req_t req_q;
+  assign reg_req_ready_o = !busy_q && ready_i;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) busy_q <= 1'b0;
+    else if (reg_req_valid_i && reg_req_ready_o) busy_q <= 1'b1;
+    else if (reg_rsp_valid_o) busy_q <= 1'b0;
+  end
+  always_ff @(posedge clk_i) begin
+    if (reg_req_valid_i && reg_req_ready_o) req_q <= reg_req_i;
+  end
+
+  // ---------------------------------------------------------------- decode
+  logic [RegAddrWidth-1:0] host_offset;
+  logic in_global, in_host, is_commit, is_index, is_events, is_error_record, is_counter, is_cap;
+  logic [CtxBits-1:0] ctx;
+  assign host_offset = req_q.addr - RegHostBase;
+  assign in_global   = req_q.addr < RegHostBase;
+  // Pages of RegHostStride each; the second half of each is the guest page, which has no register yet.
+  assign in_host     = !in_global && (host_offset < RegAddrWidth'(Cfg.NumContexts) * RegHostStride) && !host_offset[12];
+  assign ctx         = CtxBits'(host_offset >> $clog2(RegHostStride));
+  assign offset_o    = req_q.addr[11:0];
+  assign ctx_o       = CtxWidth'(ctx);
+  assign wdata_o     = req_q.wdata;
+  assign is_commit       = in_host && (offset_o == RegCommit);
+  assign is_index        = in_host && (offset_o == RegPmlIndex);
+  assign is_events       = in_host && (offset_o == RegEvents);
+  assign is_error_record = in_host && (offset_o == RegLogErrorRec);
+  assign is_counter      = in_host && (offset_o >= RegCounters) &&
+                           (offset_o < RegCounters + 12'(8 * NumCounters)) && (offset_o[2:0] == 3'd0);
+  assign is_cap          = in_global && (req_q.addr >= RegGlobalCaps) &&
+                           (req_q.addr < RegGlobalCaps + RegAddrWidth'(8 * CapWords)) && (req_q.addr[2:0] == 3'd0);
+  assign counter_index_o = offset_o[7:3];
+
+  logic write_now;
+  assign write_now      = busy_q && req_q.write;
+  assign staged_we_o    = write_now && in_host && staged_known_i;
+  assign commit_valid_o = write_now && is_commit;
+  assign index_we_o     = write_now && is_index;
+
+  // ---------------------------------------------------------------- live registers
+  logic [Cfg.NumContexts-1:0][NumEvents-1:0] events_q;
+  logic [7:0] reason_q [Cfg.NumContexts];
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      events_q <= '0;
+      bypass_o <= 1'b0;
+      freeze_o <= 1'b0;
+      for (int unsigned c = 0; c < Cfg.NumContexts; c++) reason_q[c] <= RejectNone;
+    end else begin
+      events_q <= events_q | set_events_i;
+      if (write_now && is_events) events_q[ctx] <= (events_q[ctx] & ~req_q.wdata[NumEvents-1:0]) | set_events_i[ctx];
+      if (commit_valid_o && commit_done_i && !commit_busy_i) begin
+        reason_q[ctx] <= commit_reject_i;
+        if (commit_reject_i != RejectNone) events_q[ctx][EvCommitRejected] <= 1'b1;
+      end
+      if (write_now && in_global && (req_q.addr == RegGlobalCtrl)) {freeze_o, bypass_o} <= req_q.wdata[1:0];
+    end
+  end
+  assign events_o = events_q;
+
+  // ---------------------------------------------------------------- answer
+  // Field n of cfg_t, counted from the first; the last field is the low word of the packed struct.
+  logic [CapWords-1:0][31:0] caps;
+  assign caps = Cfg;
+  logic [4:0] cap_index;
+  assign cap_index = 5'(CapWords - 1) - req_q.addr[7:3];
+
+  always_comb begin
+    reg_rsp_o = '{rdata: '0, error: 1'b0};
+    if (in_host && staged_known_i) reg_rsp_o.rdata = staged_rdata_i;
+    else if (is_commit) begin
+      reg_rsp_o.rdata = 64'(reason_q[ctx]);
+      reg_rsp_o.error = req_q.write && commit_busy_i;
+    end
+    else if (is_index) reg_rsp_o.rdata = 64'(index_i[ctx]);
+    else if (is_events) reg_rsp_o.rdata = 64'(events_q[ctx]);
+    else if (is_error_record) reg_rsp_o = '{rdata: error_record_i, error: req_q.write};
+    else if (is_counter) reg_rsp_o = '{rdata: counter_i, error: req_q.write};
+    else if (is_cap) reg_rsp_o = '{rdata: 64'(caps[cap_index]), error: req_q.write};
+    else if (in_global && (req_q.addr == RegGlobalId)) reg_rsp_o = '{rdata: 64'h0000_0001_554d_4d56, error: req_q.write};
+    else if (in_global && (req_q.addr == RegGlobalCtrl)) reg_rsp_o.rdata = 64'({freeze_o, bypass_o});
+    else reg_rsp_o.error = 1'b1;
+    if (req_q.write) reg_rsp_o.rdata = '0;
+  end
+  assign reg_rsp_valid_o = busy_q && (!commit_valid_o || commit_done_i);
+
+  logic unused_bits;
+  assign unused_bits = ^host_offset;
+endmodule

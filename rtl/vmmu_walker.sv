@@ -1,0 +1,287 @@
+`include "vmmu_macros.svh"
+
+// The table of walk slots around the one step engine. Two stages with one register between them:
+//   select  a memory reply (first), a parked slot, or a new miss; read the slot's state and registers
+//   step    the step engine; its memory request leaves in the same cycle
+// so a walk alone makes a reference every M + 1 cycles (M: cycles from request accepted to data valid).
+// The memory id of a request is its slot number.
+module vmmu_walker
+  import vmmu_pkg::*;
+  import vmmu_int_pkg::*;
+#(
+    parameter cfg_t Cfg = preset_cfg(PresetServer)
+) (
+    input  logic     clk_i,
+    input  logic     rst_ni,
+    // misses
+    input  logic     miss_valid_i,
+    output logic     miss_ready_o,
+    input  miss_t    miss_i,
+    // registers of a context as the request was accepted under them, read in the same cycle
+    output logic [CtxWidth-1:0] regs_ctx_o,
+    output logic     regs_bank_o,
+    input  regs_t    regs_i,
+    // memory requests leave in the cycle shown; the receiver always has room
+    output logic     mem_valid_o,
+    output logic     mem_keep_time_o,  // the watchdog goes on counting from the earlier request
+    output mem_req_t mem_req_o,
+    input  logic     mem_rsp_valid_i,  // never of a quarantined id
+    input  mem_rsp_t mem_rsp_i,
+    input  logic     timeout_valid_i,  // the request of this slot got no reply in time
+    output logic     timeout_ready_o,
+    input  logic [MemIdWidth-1:0] timeout_id_i,
+    input  logic [Cfg.NumWalks-1:0] quarantined_i,
+    // log
+    output logic [CtxWidth-1:0] log_ctx_o,
+    input  logic     log_full_i,
+    input  logic     log_room_i,
+    output log_op_e  log_op_o,
+    output logic [FrameWidth-1:0] log_page_o,
+    // answers; the receiver has room for every walk that may be in flight
+    output logic     rsp_valid_o,
+    output rsp_t     rsp_o,
+    output logic     rsp_bank_o,
+    output logic     rsp_covered_o,    // the walk was in flight when the latest invalidation arrived
+    input  logic     rsp_room_i,       // one more walk may start
+    output logic     fill_valid_o,
+    output fill_t    fill_o,
+    // invalidation
+    input  logic     cover_valid_i,    // walks in flight insert nothing any more
+    input  logic     cover_all_i,      // of every context, else of cover_ctx_i
+    input  logic [CtxWidth-1:0] cover_ctx_i,
+    output logic     covered_live_o,
+    input  logic     bypass_i,
+    // counters: events of this cycle
+    output logic     ev_start_o,
+    output logic     ev_restart_o,
+    output logic     ev_timeout_o,
+    output logic [CtxWidth-1:0] ev_ctx_o,  // of the start, the restart, and the memory request
+    output logic     ev_nested_o,          // the memory request is for an EPT entry
+    output logic [Cfg.NumWalks-1:0] active_o,
+    output logic [Cfg.NumWalks-1:0][CtxWidth-1:0] active_ctx_o
+);
+  localparam int unsigned Slots = Cfg.NumWalks;
+  localparam int unsigned SlotWidth = (Slots > 1) ? $clog2(Slots) : 1;
+
+  logic [Slots-1:0] active_q, parked_q, noinsert_q, covered_q;
+  miss_t    miss_q [Slots];
+  walk_t    walk_q [Slots];
+  pending_t gpending_q [8 << SlotWidth];  // row {slot, level}
+  pending_t npending_q [8 << SlotWidth];
+
+  function automatic logic [2:0] top_level(logic [5:1] mask);
+    for (int unsigned i = 5; i >= 1; i--) if (mask[i]) return 3'(i);
+    return 3'd0;
+  endfunction
+
+  // ---------------------------------------------------------------- select
+  logic free_exists, parked_exists;
+  logic [SlotWidth-1:0] free_slot, parked_slot;
+  always_comb begin
+    free_exists   = 1'b0;
+    free_slot     = '0;
+    parked_exists = 1'b0;
+    parked_slot   = '0;
+    for (int i = Slots - 1; i >= 0; i--) begin
+      if (!active_q[i] && !quarantined_i[i]) begin
+        free_exists = 1'b1;
+        free_slot   = SlotWidth'(i);
+      end
+      if (parked_q[i]) begin
+        parked_exists = 1'b1;
+        parked_slot   = SlotWidth'(i);
+      end
+    end
+  end
+  // With every id in quarantine there is nobody left to wait for: the walk fails at once. It borrows the
+  // storage of slot 0, whose reply will be dropped.
+  logic no_id, start_ok;
+  assign no_id    = (&quarantined_i) && (active_q == '0);
+  assign start_ok = miss_valid_i && rsp_room_i && (free_exists || no_id);
+
+  logic  sel_valid;
+  step_e sel_step;
+  logic [SlotWidth-1:0] sel_slot;
+  always_comb begin
+    sel_valid = 1'b1;
+    sel_step  = StepReply;
+    sel_slot  = SlotWidth'(mem_rsp_i.id);
+    if (!mem_rsp_valid_i) begin
+      if (timeout_valid_i) begin
+        sel_step = StepFail;
+        sel_slot = SlotWidth'(timeout_id_i);
+      end else if (start_ok) begin
+        sel_step = no_id ? StepFail : StepStart;
+        sel_slot = no_id ? '0 : free_slot;
+      end else begin
+        sel_valid = parked_exists;
+        sel_step  = StepResume;
+        sel_slot  = parked_slot;
+      end
+    end
+  end
+  assign timeout_ready_o = !mem_rsp_valid_i;
+
+  logic unused_id;  // ids of this unit have SlotWidth bits
+  assign unused_id = ^{timeout_id_i, mem_rsp_i.id};
+  assign miss_ready_o    = !mem_rsp_valid_i && !timeout_valid_i && rsp_room_i && (free_exists || no_id);
+
+  logic  sel_start;
+  miss_t sel_miss;
+  walk_t sel_walk;
+  assign sel_start   = !mem_rsp_valid_i && !timeout_valid_i && start_ok;
+  assign sel_miss    = sel_start ? miss_i : miss_q[sel_slot];
+  assign sel_walk    = walk_q[sel_slot];
+  assign regs_ctx_o  = sel_miss.req.ctx;
+  assign regs_bank_o = sel_miss.bank;
+
+  // ---------------------------------------------------------------- the register in the middle of the loop
+  logic     step_valid_q, step_start_q, step_error_q;
+  step_e    step_q;
+  logic [SlotWidth-1:0] slot_q;
+  logic [63:0] data_q;
+  miss_t    step_miss_q;
+  regs_t    regs_q;
+  walk_t    step_walk_q;
+  pending_t step_gpending_q, step_npending_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) step_valid_q <= 1'b0;
+    else         step_valid_q <= sel_valid;
+  end
+  always_ff @(posedge clk_i) begin
+    if (sel_valid) begin
+      step_q          <= sel_step;
+      step_start_q    <= sel_start;
+      slot_q          <= sel_slot;
+      data_q          <= mem_rsp_i.data;
+      step_error_q    <= mem_rsp_i.error;
+      step_miss_q     <= sel_miss;
+      regs_q          <= regs_i;
+      step_walk_q     <= sel_walk;
+      step_gpending_q <= gpending_q[{sel_slot, top_level(sel_walk.gmask)}];
+      step_npending_q <= npending_q[{sel_slot, top_level({1'b0, sel_walk.nmask})}];
+    end
+  end
+
+  // ---------------------------------------------------------------- step
+  walk_t    walk_in, walk_d;
+  pending_t pending;
+  logic     mem_valid, gpending_we, npending_we, park, restart, done;
+  log_op_e  log_op;
+  fill_t    fill;
+
+  always_comb begin
+    walk_in = step_walk_q;
+    if (step_start_q) begin
+      // A fresh slot holds the state of an earlier walk. Its address matters only if the walk fails at once.
+      walk_in.phase    = PhGuestRead;
+      walk_in.log_held = 1'b0;
+      walk_in.gmask    = '0;
+      walk_in.nmask    = '0;
+      walk_in.addr     = {regs_q.ctrl[CtrlEptEn] ? regs_q.eptp[51:12] : regs_q.cr3[51:12], 9'd0};
+    end
+  end
+
+  vmmu_walk_step u_step (
+      .step_i        (step_q),
+      .error_i       (step_error_q),
+      .data_i        (data_q),
+      .miss_i        (step_miss_q),
+      .regs_i        (regs_q),
+      .walk_i        (walk_in),
+      .gpending_i    (step_gpending_q),
+      .npending_i    (step_npending_q),
+      .log_full_i,
+      .log_room_i,
+      .walk_o        (walk_d),
+      .mem_valid_o   (mem_valid),
+      .mem_op_o      (mem_req_o.op),
+      .mem_addr_o    (mem_req_o.addr[PaWidth-1:3]),
+      .mem_wdata_o   (mem_req_o.wdata),
+      .mem_expected_o(mem_req_o.expected),
+      .gpending_we_o (gpending_we),
+      .npending_we_o (npending_we),
+      .pending_o     (pending),
+      .park_o        (park),
+      .restart_o     (restart),
+      .log_op_o      (log_op),
+      .done_o        (done),
+      .rsp_o         (rsp_o),
+      .fill_o        (fill)
+  );
+
+  assign mem_req_o.addr[2:0] = '0;
+  assign mem_req_o.id        = MemIdWidth'(slot_q);
+  assign mem_valid_o         = step_valid_q && mem_valid;
+  assign mem_keep_time_o     = step_walk_q.restarted && !step_start_q;
+
+  assign log_ctx_o  = step_miss_q.req.ctx;
+  assign log_op_o   = step_valid_q ? log_op : LogNone;
+  assign log_page_o = step_walk_q.gpa[PaWidth-1:12];
+
+  assign rsp_valid_o   = step_valid_q && done;
+  assign rsp_bank_o    = step_miss_q.bank;
+  assign rsp_covered_o = covered_q[slot_q];
+
+  // A walk that faulted inserts nothing, nor does one that an invalidation covered.
+  logic covered_now;
+  assign covered_now  = cover_valid_i && (cover_all_i || (cover_ctx_i == step_miss_q.req.ctx));
+  assign fill_o       = fill;
+  assign fill_valid_o = rsp_valid_o && `VMMU_MUT(8, rsp_o.fault.kind == FaultNone, 1'b1) &&
+                        step_miss_q.cacheable && !bypass_i &&
+                        `VMMU_MUT(9, !noinsert_q[slot_q] && !covered_now, 1'b1);
+
+  // ---------------------------------------------------------------- slots
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      active_q   <= '0;
+      parked_q   <= '0;
+      noinsert_q <= '0;
+      covered_q  <= '0;
+    end else begin
+      if (cover_valid_i) begin
+        for (int unsigned i = 0; i < Slots; i++) begin
+          if (active_q[i] && (cover_all_i || (cover_ctx_i == miss_q[i].req.ctx))) begin
+            noinsert_q[i] <= 1'b1;
+            covered_q[i]  <= 1'b1;
+          end
+        end
+      end
+      if (sel_valid && (sel_step == StepResume)) parked_q[sel_slot] <= 1'b0;
+      if (step_valid_q && park) parked_q[slot_q] <= 1'b1;
+      if (rsp_valid_o) begin
+        active_q[slot_q]  <= 1'b0;
+        covered_q[slot_q] <= 1'b0;
+      end
+      if (sel_start) begin
+        active_q[sel_slot]   <= 1'b1;
+        // A walk that starts while an invalidation arrives reads memory after it, but its numbers are old.
+        noinsert_q[sel_slot] <= cover_valid_i;
+        covered_q[sel_slot]  <= 1'b0;
+      end
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (sel_start) miss_q[sel_slot] <= miss_i;
+    if (step_valid_q) walk_q[slot_q] <= walk_d;
+    if (step_valid_q && gpending_we) gpending_q[{slot_q, walk_in.glevel}] <= pending;
+    if (step_valid_q && npending_we) npending_q[{slot_q, walk_in.nlevel}] <= pending;
+  end
+
+  assign covered_live_o = |covered_q;
+  assign active_o       = active_q;
+  always_comb begin
+    for (int unsigned i = 0; i < Slots; i++) active_ctx_o[i] = miss_q[i].req.ctx;
+  end
+  assign ev_start_o   = step_valid_q && step_start_q;
+  assign ev_restart_o = step_valid_q && restart;
+  assign ev_timeout_o = step_valid_q && (step_q == StepFail);
+  assign ev_ctx_o     = step_miss_q.req.ctx;
+  assign ev_nested_o  = walk_d.phase == PhNestedRead;
+
+  `VMMU_ASSERT(StepEndsOneWay_A, step_valid_q |-> $onehot({mem_valid, park, done}))
+  `VMMU_ASSERT(ReplyBelongsToLiveWalk_A,
+               mem_rsp_valid_i |-> active_q[SlotWidth'(mem_rsp_i.id)] && !parked_q[SlotWidth'(mem_rsp_i.id)])
+  `VMMU_ASSERT(StepBelongsToLiveWalk_A, step_valid_q |-> active_q[slot_q])
+endmodule
