@@ -97,8 +97,8 @@ int replay(const ReplayOptions& options) {
     if (const std::string error = write_report(options.out, head, result.rows); !error.empty()) return unusable(error);
   }
   print_mismatches(result.rows);
-  const bool fine = std::all_of(result.rows.begin(), result.rows.end(),
-                                [](const ReplayRow& row) { return row.mismatches == 0; });
+  const bool fine =
+      std::all_of(result.rows.begin(), result.rows.end(), [](const ReplayRow& row) { return row.mismatches == 0; });
   return fine ? kExitFine : kExitMismatch;
 }
 

@@ -32,10 +32,14 @@ constexpr std::size_t kBlock = std::size_t{1} << 16;
 
 const char* format_name(Format format) {
   switch (format) {
-    case Format::Gzip: return "gzip";
-    case Format::Xz: return "xz";
-    case Format::Zstd: return "zstd";
-    case Format::Plain: break;
+    case Format::Gzip:
+      return "gzip";
+    case Format::Xz:
+      return "xz";
+    case Format::Zstd:
+      return "zstd";
+    case Format::Plain:
+      break;
   }
   return "plain";
 }
@@ -79,9 +83,10 @@ class RawFile {
 };
 
 constexpr std::string_view kGzipMagic("\x1f\x8b", 2);
-constexpr std::string_view kXzMagic("\xfd"
-                                    "7zXZ\0",
-                                    6);
+constexpr std::string_view kXzMagic(
+    "\xfd"
+    "7zXZ\0",
+    6);
 constexpr std::string_view kZstdMagic("\x28\xb5\x2f\xfd", 4);
 
 // A file that ends inside the magic number is a truncated one of that format.
@@ -192,10 +197,17 @@ class CompressedInput : public Input {
     stream_ = std::make_unique<io::filtering_streambuf<io::input>>();
     constexpr std::streamsize kBuffer = kBlock;
     switch (format_) {
-      case Format::Gzip: stream_->push(io::gzip_decompressor(io::gzip::default_window_bits, kBuffer), kBuffer); break;
-      case Format::Xz: stream_->push(io::lzma_decompressor(kBuffer), kBuffer); break;
-      case Format::Zstd: stream_->push(io::zstd_decompressor(kBuffer), kBuffer); break;
-      case Format::Plain: break;
+      case Format::Gzip:
+        stream_->push(io::gzip_decompressor(io::gzip::default_window_bits, kBuffer), kBuffer);
+        break;
+      case Format::Xz:
+        stream_->push(io::lzma_decompressor(kBuffer), kBuffer);
+        break;
+      case Format::Zstd:
+        stream_->push(io::zstd_decompressor(kBuffer), kBuffer);
+        break;
+      case Format::Plain:
+        break;
     }
     stream_->push(RawDevice(file_.get(), frames), kBuffer);
   }

@@ -117,8 +117,9 @@ ParsedLine parse_lackey_line(std::string_view line) {
   record.kind = lackey_kind(line);
   if (record.kind == TraceRecord::Kind::None) {
     if (is_valgrind_message(line) || is_blank(line)) return record;
-    return LineError{1, "expected a lackey line `I  ADDR,SIZE`, ` L ADDR,SIZE`, ` S ADDR,SIZE` or ` M ADDR,SIZE` "
-                        "(the program's own output belongs in another file: valgrind --log-file)"};
+    return LineError{1,
+                     "expected a lackey line `I  ADDR,SIZE`, ` L ADDR,SIZE`, ` S ADDR,SIZE` or ` M ADDR,SIZE` "
+                     "(the program's own output belongs in another file: valgrind --log-file)"};
   }
   Cursor cursor(line);
   cursor.skip(3);
@@ -143,10 +144,17 @@ ParsedLine parse_text_line(std::string_view line) {
   cursor.skip_spaces();
   if (cursor.at_end() || cursor.peek() == '#') return record;
   switch (cursor.peek()) {
-    case 'r': record.kind = TraceRecord::Kind::Read; break;
-    case 'w': record.kind = TraceRecord::Kind::Write; break;
-    case 'x': record.kind = TraceRecord::Kind::Fetch; break;
-    default: return cursor.expected("`r`, `w` or `x`, as in `r 0x401000 8`");
+    case 'r':
+      record.kind = TraceRecord::Kind::Read;
+      break;
+    case 'w':
+      record.kind = TraceRecord::Kind::Write;
+      break;
+    case 'x':
+      record.kind = TraceRecord::Kind::Fetch;
+      break;
+    default:
+      return cursor.expected("`r`, `w` or `x`, as in `r 0x401000 8`");
   }
   cursor.skip(1);
   if (!cursor.skip_spaces()) return cursor.expected("a space and the address of the access");
@@ -168,8 +176,9 @@ ParsedLine parse_text_line(std::string_view line) {
 FormatGuess guess_format(std::string_view line) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' && !is_space(c); };
   if (std::any_of(line.begin(), line.end(), is_control)) {
-    return {std::nullopt, LineError{1, "expected a lackey or text trace, found binary data "
-                                       "(ChampSim and imported traces are not in this version)"}};
+    return {std::nullopt, LineError{1,
+                                    "expected a lackey or text trace, found binary data "
+                                    "(ChampSim and imported traces are not in this version)"}};
   }
   if (is_blank(line)) return {};
   if (is_valgrind_message(line) || lackey_kind(line) != TraceRecord::Kind::None) {

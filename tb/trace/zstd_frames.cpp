@@ -17,8 +17,7 @@ std::size_t header_rest(unsigned descriptor) {
   const unsigned dictionary_flag = descriptor & 3;
   constexpr std::array<std::size_t, 4> kContentSizeBytes = {0, 2, 4, 8};
   constexpr std::array<std::size_t, 4> kDictionaryBytes = {0, 1, 2, 4};
-  const std::size_t content_size =
-      content_size_flag == 0 && single_segment ? 1 : kContentSizeBytes[content_size_flag];
+  const std::size_t content_size = content_size_flag == 0 && single_segment ? 1 : kContentSizeBytes[content_size_flag];
   const std::size_t window = single_segment ? 0 : 1;
   return window + kDictionaryBytes[dictionary_flag] + content_size;
 }

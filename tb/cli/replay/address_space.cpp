@@ -61,8 +61,8 @@ AddressSpace::AddressSpace(const ReplayCase& replay_case, unsigned pa_bits) : ca
 }
 
 std::variant<AddressSpace, std::string> AddressSpace::build(const ReplayCase& replay_case,
-                                                            const std::vector<std::uint64_t>& pages,
-                                                            unsigned pa_bits, const Poke& poke) {
+                                                            const std::vector<std::uint64_t>& pages, unsigned pa_bits,
+                                                            const Poke& poke) {
   const bool nested = replay_case.mode == ReplayMode::Nested;
   const std::uint64_t offset = nested ? kHostOffset : 0;
   AddressSpace space(replay_case, pa_bits);
@@ -115,7 +115,8 @@ GuestPhys AddressSpace::frame(GuestVirt gva) const {
 Translation AddressSpace::expected(GuestVirt gva) const {
   const bool nested = case_.mode == ReplayMode::Nested;
   Translation translation;
-  translation.hpa.value = frame(gva).value + (gva.value & (page_bytes(case_.guest_page) - 1)) + (nested ? kHostOffset : 0);
+  translation.hpa.value =
+      frame(gva).value + (gva.value & (page_bytes(case_.guest_page) - 1)) + (nested ? kHostOffset : 0);
   translation.size = nested ? std::min(case_.guest_page, case_.vmm_page) : case_.guest_page;
   return translation;
 }

@@ -8,8 +8,8 @@ namespace vmmu::tb {
 
 struct Bar {
   std::string label;
-  double value = 0;   // >= 0
-  bool bad = false;   // drawn in another colour
+  double value = 0;  // >= 0
+  bool bad = false;  // drawn in another colour
 };
 
 // `unit` heads the chart. Labels and unit may hold any character.

@@ -111,8 +111,8 @@ std::string chart(const ReportHead& head, const std::vector<ReplayRow>& rows) {
   const bool timed = std::all_of(rows.begin(), rows.end(), [](const ReplayRow& row) { return row.cycles.has_value(); });
   std::vector<Bar> bars;
   for (const ReplayRow& row : rows) {
-    bars.push_back({case_name(row.replay_case), ratio(timed ? *row.cycles : row.references, row.accesses),
-                    row.mismatches != 0});
+    bars.push_back(
+        {case_name(row.replay_case), ratio(timed ? *row.cycles : row.references, row.accesses), row.mismatches != 0});
   }
   const std::string unit = timed ? "cycles per access" : "page-table references per access";
   return bar_chart(fmt::format("{} on engine {}, preset {}", head.trace, head.engine, head.preset), unit, bars);
@@ -124,9 +124,12 @@ std::string mode_name(ReplayMode mode) { return mode == ReplayMode::Native ? "na
 
 std::string page_name(PageSize size) {
   switch (size) {
-    case PageSize::k4K: return "4K";
-    case PageSize::k2M: return "2M";
-    case PageSize::k1G: return "1G";
+    case PageSize::k4K:
+      return "4K";
+    case PageSize::k2M:
+      return "2M";
+    case PageSize::k1G:
+      return "1G";
   }
   return "?";
 }

@@ -16,7 +16,7 @@ struct ReportHead {
 };
 
 std::string mode_name(ReplayMode mode);
-std::string page_name(PageSize size);  // 4K, 2M, 1G
+std::string page_name(PageSize size);                  // 4K, 2M, 1G
 std::string case_name(const ReplayCase& replay_case);  // "native 4K", "nested 4K+2M"
 
 // A table with aligned columns; `-` stands for what an engine does not have.

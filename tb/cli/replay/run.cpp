@@ -87,7 +87,8 @@ std::variant<ReplayRow, std::string> replay_once(Engine& engine, const ReplayCas
                                    [&](HostPhys addr, std::uint64_t word) { engine.poke(addr, word); });
   if (auto* error = std::get_if<std::string>(&built)) return std::move(*error);
   const AddressSpace& space = std::get<AddressSpace>(built);
-  if (engine.commit(0, space.regs()) != CommitStatus::Ok) return std::string("the MMU rejected the registers at COMMIT");
+  if (engine.commit(0, space.regs()) != CommitStatus::Ok)
+    return std::string("the MMU rejected the registers at COMMIT");
 
   Judge judge(space);
   engine.on_complete([&judge](const AccessRecord& record) { judge(record); });
@@ -122,8 +123,8 @@ std::variant<ReplayRow, std::string> replay_once(Engine& engine, const ReplayCas
   if (judge.answered() != row.accesses) {
     judge.note(fmt::format("{} accesses issued, {} answered", row.accesses, judge.answered()));
   }
-  const std::uint64_t lost = judge.answered() < row.accesses ? row.accesses - judge.answered()
-                                                             : judge.answered() - row.accesses;
+  const std::uint64_t lost =
+      judge.answered() < row.accesses ? row.accesses - judge.answered() : judge.answered() - row.accesses;
   // The engine counts its own differences; those of a record are among them.
   const std::uint64_t differences = std::max(engine.mismatches() - first_mismatch, judge.differences());
   row.mismatches = differences + judge.wrong() + lost;

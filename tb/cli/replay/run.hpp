@@ -20,14 +20,14 @@ namespace vmmu::tb {
 // nor cycles.
 struct ReplayRow {
   ReplayCase replay_case;
-  std::uint64_t accesses = 0;    // issued
-  std::uint64_t references = 0;  // page-table reads of all walks
+  std::uint64_t accesses = 0;           // issued
+  std::uint64_t references = 0;         // page-table reads of all walks
   std::optional<std::uint64_t> misses;  // accesses that no L1 TLB entry answered
   std::optional<std::uint64_t> walks;
   std::optional<std::uint64_t> cycles;
-  std::uint64_t mismatches = 0;        // lock-step differences, wrong answers and answers that never came
-  std::vector<std::string> samples;    // the first few mismatches, in words
-  double seconds = 0;                  // wall clock, without building the tables
+  std::uint64_t mismatches = 0;      // lock-step differences, wrong answers and answers that never came
+  std::vector<std::string> samples;  // the first few mismatches, in words
+  double seconds = 0;                // wall clock, without building the tables
 };
 
 using MakeEngine = std::function<std::unique_ptr<Engine>()>;
@@ -43,8 +43,8 @@ struct ReplayResult {
   std::string error;            // not empty: the rows are not complete
 };
 
-// Replays every case, each on an engine of its own, up to `jobs` at a time. `progress` gets the total of accesses issued
-// so far; calls come from several threads, one at a time.
+// Replays every case, each on an engine of its own, up to `jobs` at a time. `progress` gets the total of accesses
+// issued so far; calls come from several threads, one at a time.
 ReplayResult replay_all(const MakeEngine& make_engine, const std::vector<ReplayCase>& cases, const Trace& trace,
                         unsigned jobs, const std::function<void(std::uint64_t)>& progress);
 
