@@ -35,7 +35,8 @@ module vmmu_inv
     output logic     cover_all_o,
     output logic [CtxWidth-1:0] cover_ctx_o,
     output logic     mark_o,
-    input  logic     covered_i      // a covered walk or answer is left
+    input  logic     covered_i,     // a covered walk or answer is left
+    input  logic [Cfg.NumContexts-1:0] old_bank_busy_i  // requests under the registers before the latest switch
 );
   localparam int unsigned CtxBits = $clog2(Cfg.NumContexts);
 
@@ -90,6 +91,10 @@ module vmmu_inv
     retires = (ctx_op_o.kind != RetireNone) || (op_q.op == InvLoadCr3);
   end
 
+  // After the acknowledgement of LOAD_CR3 software may reuse the old tables.
+  logic old_root_used;
+  assign old_root_used = (op_q.op == InvLoadCr3) && old_bank_busy_i[CtxBits'(op_q.ctx)];
+
   // ---------------------------------------------------------------- states
   always_comb begin
     state_d = state_q;
@@ -99,7 +104,7 @@ module vmmu_inv
       Drop:   state_d = retires ? Retire : Mark;
       Retire: if (ctx_done_i) state_d = ctx_bad_i ? Reply : Mark;
       Mark:   state_d = `VMMU_MUT(16, Wait, Reply);
-      Wait:   if (!covered_i) state_d = Reply;
+      Wait:   if (!covered_i && !old_root_used) state_d = Reply;
       Reply:  state_d = Idle;
       default: state_d = Idle;
     endcase

@@ -235,7 +235,8 @@ module vmmu_top
       .ctx_valid_o(inv_ctx_valid), .ctx_load_o(inv_ctx_load), .ctx_o(inv_ctx), .ctx_cr3_o(inv_cr3),
       .ctx_op_o(inv_op), .ctx_done_i(inv_ctx_done), .ctx_bad_i(inv_ctx_bad),
       .cover_valid_o(cover_valid), .cover_all_o(cover_all), .cover_ctx_o(cover_ctx),
-      .mark_o(mark), .covered_i(covered_live || rsp_covered)
+      .mark_o(mark), .covered_i(covered_live || rsp_covered),
+      .old_bank_busy_i(old_bank_busy)
   );
 
   // ---------------------------------------------------------------- registers and counters
