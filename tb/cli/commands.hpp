@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -31,6 +32,7 @@ class Progress {
  public:
   Progress(std::string what, std::uint64_t total);
   void at(std::uint64_t done);  // rising from 0 to total
+  void clear();                 // takes the bar off the line, before something else is printed
 
  private:
   std::string what_;

@@ -1,0 +1,89 @@
+// vmmu info: build parameters, register map, version.
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "engine/preset_info.hpp"
+
+namespace vmmu::tb {
+namespace {
+
+struct RegisterRow {
+  std::string_view name;
+  std::string_view page;  // "global", or "host": of each context
+  std::uint32_t offset;
+  std::string_view description;
+};
+
+// Taken from rtl/vmmu_pkg.sv when the program is built.
+constexpr RegisterRow kRegisters[] = {
+#include "register_map.inc"
+};
+
+std::vector<std::string> built_names() {
+  std::vector<std::string> names;
+  for (const Preset preset : built_presets()) names.emplace_back(preset_info(preset).name);
+  return names;
+}
+
+void print_text(const PresetInfo& info) {
+  fmt::print("vmmu {}\n\nRTL in this executable: ", VMMU_VERSION);
+  const std::vector<std::string> built = built_names();
+  fmt::print("{}\n\npreset {}\n", built.empty() ? "none" : fmt::format("{}", fmt::join(built, ", ")), info.name);
+  for (std::size_t i = 0; i < kNumParameters; ++i) fmt::print("  {:<16} {}\n", kParameterNames[i], info.values[i]);
+  fmt::print("\nregisters\n");
+  for (const RegisterRow& row : kRegisters) {
+    fmt::print("  {:<6} {:#07x}  {:<16} {}\n", row.page, row.offset, row.name, row.description);
+  }
+}
+
+void print_json(const PresetInfo& info) {
+  nlohmann::ordered_json object;
+  object["version"] = VMMU_VERSION;
+  object["preset"] = info.name;
+  for (std::size_t i = 0; i < kNumParameters; ++i) {
+    object["parameters"][std::string(kParameterNames[i])] = info.values[i];
+  }
+  for (const RegisterRow& row : kRegisters) {
+    object["registers"].push_back({{"name", row.name},
+                                   {"page", row.page},
+                                   {"offset", row.offset},
+                                   {"description", row.description}});
+  }
+  object["presets"] = built_names();
+  fmt::print("{}\n", object.dump());
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, int& status) {
+  struct Options {
+    std::string preset = "server";
+    bool json = false;
+  };
+  const auto options = std::make_shared<Options>();
+  CLI::App* sub = app.add_subcommand("info", "prints build parameters, register map and version");
+  std::vector<std::string> presets;
+  for (const PresetInfo& info : kPresets) presets.emplace_back(info.name);
+  sub->add_option("--preset", options->preset, "build of the hardware: paper, server, server-big, tiny")
+      ->check(CLI::IsMember(presets))
+      ->type_name("P")
+      ->capture_default_str();
+  sub->add_flag("--json", options->json, "one JSON object on standard output (vmmu --help-json)");
+  sub->callback([options, &status] {
+    const PresetInfo& info = preset_info(*preset_by_name(options->preset));
+    if (options->json) {
+      print_json(info);
+    } else {
+      print_text(info);
+    }
+    status = std::fflush(stdout) == 0 ? kExitFine : kExitUnusable;
+  });
+}
+
+}  // namespace vmmu::tb
