@@ -119,5 +119,16 @@ module vmmu_l1_array
     end
   end
 
+  // Never two matches: the two numbers of a lookup may match one entry each, one number never two.
+  logic twice;
+  always_comb begin
+    twice = 1'b0;
+    for (int unsigned w = 1; w < Ways; w++) begin
+      for (int unsigned v = 0; v < w; v++) begin
+        if (match[w] && match[v] && (space_q[lset][w] == space_q[lset][v])) twice = 1'b1;
+      end
+    end
+  end
+  `VMMU_ASSERT(NoPageTwiceUnderOneNumber_A, !twice)
   `VMMU_ASSERT(OneMaintenance_A, $onehot0({fill_i, clear_i, drop_i, flush_i}))
 endmodule

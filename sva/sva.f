@@ -1,0 +1,2 @@
+vmmu_top_sva.sv
+vmmu_l1_array_sva.sv
