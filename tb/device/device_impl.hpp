@@ -1,0 +1,161 @@
+// Device over one class that Verilator generated. Included once for each preset.
+#pragma once
+
+#include <verilated.h>
+#if VM_TRACE_FST
+#include <verilated_fst_c.h>
+#endif
+
+#include <stdexcept>
+
+#include "device/device.hpp"
+#include "device/rtl_messages.hpp"
+
+namespace vmmu::tb {
+
+template <class Model>
+class VerilatedDevice final : public Device {
+ public:
+  explicit VerilatedDevice(const DeviceOptions& options) {
+    context_.fatalOnError(false);
+    context_.assertOn(true);
+    context_.randReset(2);
+    // Verilator takes 31 bits and reads 0 as "from the system's clock".
+    context_.randSeed(static_cast<int>((options.seed ^ (options.seed >> 31)) % 0x7fffffff) + 1);
+    const std::string mutant = "+vmmu_mutant=" + std::to_string(options.mutant);
+    const char* arguments[] = {"vmmu", mutant.c_str()};
+    context_.commandArgs(2, arguments);
+    open_wave(options.wave_file);
+    model_ = std::make_unique<Model>(&context_, "tb");
+    start_wave(options.wave_file);
+    model_->clk_i = 0;
+  }
+
+  ~VerilatedDevice() override {
+#if VM_TRACE_FST
+    if (wave_) wave_->close();
+#endif
+    model_->final();
+  }
+
+  void settle() override {
+    drive();
+    model_->clk_i = 0;
+    model_->eval();
+    dump();
+    sample();
+  }
+
+  void tick() override {
+    model_->clk_i = 1;
+    model_->eval();
+    dump();
+  }
+
+  bool take_assertion(std::string& why) override {
+    if (!context_.gotError()) return false;
+    context_.gotError(false);
+    context_.gotFinish(false);
+    why = take_rtl_messages();
+    return true;
+  }
+
+ private:
+  void drive() {
+    Model& m = *model_;
+    m.rst_ni = in.rst_n;
+    m.req_valid_i = in.req.valid;
+    m.req_ctx_i = in.req.ctx;
+    m.req_id_i = in.req.id;
+    m.req_gva_i = in.req.gva;
+    m.req_op_i = in.req.op;
+    m.req_user_i = in.req.user;
+    m.req_ac_i = in.req.ac;
+    m.req_implicit_i = in.req.implicit;
+    m.rsp_ready_i = in.rsp_ready;
+    m.mem_req_ready_i = in.mem_req_ready;
+    m.mem_rsp_valid_i = in.mem_rsp.valid;
+    m.mem_rsp_id_i = in.mem_rsp.id;
+    m.mem_rsp_data_i = in.mem_rsp.data;
+    m.mem_rsp_error_i = in.mem_rsp.error;
+    m.reg_req_valid_i = in.reg.valid;
+    m.reg_req_write_i = in.reg.write;
+    m.reg_req_addr_i = in.reg.addr;
+    m.reg_req_wdata_i = in.reg.wdata;
+    m.inv_req_valid_i = in.inv.valid;
+    m.inv_req_op_i = in.inv.op;
+    m.inv_req_ctx_i = in.inv.ctx;
+    m.inv_req_addr_i = in.inv.addr;
+    m.inv_req_pcid_i = in.inv.pcid;
+    m.inv_req_vpid_i = in.inv.vpid;
+  }
+
+  void sample() {
+    const Model& m = *model_;
+    out.req_ready = m.req_ready_o;
+    out.rsp_valid = m.rsp_valid_o;
+    if (out.rsp_valid) sample_response();
+    out.mem_req_valid = m.mem_req_valid_o;
+    if (out.mem_req_valid) {
+      out.mem_req = {m.mem_req_op_o, m.mem_req_id_o, m.mem_req_addr_o, m.mem_req_wdata_o, m.mem_req_expected_o};
+    }
+    out.reg_req_ready = m.reg_req_ready_o;
+    out.reg_rsp_valid = m.reg_rsp_valid_o;
+    out.reg_rdata = m.reg_rsp_rdata_o;
+    out.reg_error = m.reg_rsp_error_o;
+    out.inv_req_ready = m.inv_req_ready_o;
+    out.inv_rsp_valid = m.inv_rsp_valid_o;
+    out.inv_error = m.inv_rsp_error_o;
+    out.irq_host = m.irq_host_o;
+    out.irq_guest = m.irq_guest_o;
+  }
+
+  void sample_response() {
+    const Model& m = *model_;
+    out.rsp.ctx = m.rsp_ctx_o;
+    out.rsp.id = m.rsp_id_o;
+    out.rsp.source = m.rsp_source_o;
+    out.rsp.hpa = m.rsp_hpa_o;
+    out.rsp.size = m.rsp_size_o;
+    out.rsp.pat = m.rsp_pat_o;
+    out.rsp.emt = m.rsp_emt_o;
+    out.rsp.ipat = m.rsp_ipat_o;
+    out.rsp.fault_kind = m.rsp_fault_kind_o;
+    out.rsp.fault_code = m.rsp_fault_code_o;
+    out.rsp.fault_target = m.rsp_fault_target_o;
+    out.rsp.fault_gva = m.rsp_fault_gva_o;
+    out.rsp.fault_gva_valid = m.rsp_fault_gva_valid_o;
+    out.rsp.fault_addr = m.rsp_fault_addr_o;
+  }
+
+#if VM_TRACE_FST
+  void open_wave(const std::string& file) {
+    if (!file.empty()) context_.traceEverOn(true);
+  }
+  void start_wave(const std::string& file) {
+    if (file.empty()) return;
+    wave_ = std::make_unique<VerilatedFstC>();
+    model_->trace(wave_.get(), 99);
+    wave_->open(file.c_str());
+    if (!wave_->isOpen()) throw std::runtime_error("cannot write wave file " + file);
+  }
+  void dump() {
+    if (wave_) wave_->dump(context_.time());
+    context_.timeInc(1);
+  }
+#else
+  void open_wave(const std::string& file) {
+    if (!file.empty()) throw std::runtime_error("this build has no tracing for the preset; configure VMMU_TRACE=ON");
+  }
+  void start_wave(const std::string&) {}
+  void dump() { context_.timeInc(1); }
+#endif
+
+  VerilatedContext context_;
+  std::unique_ptr<Model> model_;
+#if VM_TRACE_FST
+  std::unique_ptr<VerilatedFstC> wave_;
+#endif
+};
+
+}  // namespace vmmu::tb

@@ -1,0 +1,220 @@
+#include "device/rig.hpp"
+
+#include <fmt/format.h>
+
+namespace vmmu::tb {
+namespace {
+
+Result result_of(const DeviceOutputs::Response& r) {
+  if (r.fault_kind == 0) {
+    return Translation{HostPhys{r.hpa}, static_cast<PageSize>(r.size), r.pat, r.emt, r.ipat};
+  }
+  return Fault{static_cast<FaultKind>(r.fault_kind), r.fault_code, r.fault_target, GuestVirt{r.fault_gva},
+               r.fault_gva_valid, r.fault_addr};
+}
+
+}  // namespace
+
+Rig::Rig(const RigOptions& options)
+    : device_(make_device(options.preset, options.device)),
+      memory_(words_, options.device.seed),
+      random_(options.device.seed + 1),
+      response_stall_(options.response_stall_percent),
+      hang_limit_(options.hang_limit) {
+  memory_.set_timing(options.timing);
+  reset();
+}
+
+Rig::~Rig() = default;
+
+void Rig::clear_inputs() {
+  device_->in = DeviceInputs{};
+  inv_state_ = InvState::Idle;
+  response_waited_ = false;
+  run_alone_ = false;
+}
+
+void Rig::reset() {
+  clear_inputs();
+  memory_.reset();
+  for (unsigned i = 0; i < 3; ++i) {
+    device_->settle();
+    device_->tick();
+    ++now_;
+  }
+  device_->in.rst_n = true;
+}
+
+void Rig::cycle() {
+  Device& d = *device_;
+  memory_.drive(now_, d.in);
+  d.in.rsp_ready = response_stall_ == 0 || random_() % 100 >= response_stall_;
+  d.settle();
+  memory_.sample(now_, d.in, d.out);
+  if (d.out.rsp_valid || response_waited_) sample_response();
+  if (inv_state_ != InvState::Idle || d.out.inv_rsp_valid) sample_invalidation();
+  d.tick();
+  ++now_;
+  std::string why;
+  if (d.take_assertion(why)) errors_.push_back(fmt::format("cycle {}: assertion of the RTL: {}", now_ - 1, why));
+}
+
+void Rig::cycles(std::uint64_t n) {
+  for (std::uint64_t i = 0; i < n; ++i) cycle();
+}
+
+template <class Done>
+void Rig::until(Done done, const char* what) {
+  const std::uint64_t limit = now_ + hang_limit_;
+  do {
+    cycle();
+    if (now_ > limit) throw Hang(fmt::format("no {} within {} cycles", what, hang_limit_));
+  } while (!done());
+}
+
+void Rig::sample_response() {
+  const DeviceOutputs& out = device_->out;
+  if (response_waited_ && !(out.rsp_valid && out.rsp == waited_)) {
+    errors_.push_back(fmt::format("cycle {}: response port: response to id {} changed before ready", now_, waited_.id));
+  }
+  response_waited_ = out.rsp_valid && !device_->in.rsp_ready;
+  if (response_waited_) waited_ = out.rsp;
+  if (!out.rsp_valid || !device_->in.rsp_ready) return;
+  const Response response{out.rsp.ctx, out.rsp.id, static_cast<Source>(out.rsp.source), result_of(out.rsp), now_};
+  if (run_alone_ && response.id == alone_id_) {
+    run_alone_ = false;
+    alone_ = response;
+  } else if (on_response) {
+    on_response(response);
+  } else {
+    errors_.push_back(fmt::format("cycle {}: response port: response to id {} that nobody asked for", now_, response.id));
+  }
+}
+
+void Rig::sample_invalidation() {
+  const DeviceOutputs& out = device_->out;
+  if (out.inv_rsp_valid) {
+    if (inv_state_ != InvState::Accepted) {
+      errors_.push_back(fmt::format("cycle {}: invalidation port: acknowledgement without a request", now_));
+    } else {
+      inv_state_ = InvState::Idle;
+      inv_error_ = out.inv_error;
+      if (on_invalidation_acknowledged) on_invalidation_acknowledged();
+    }
+  }
+  if (inv_state_ == InvState::Presented && device_->in.inv.valid && out.inv_req_ready) {
+    inv_state_ = InvState::Accepted;
+    device_->in.inv.valid = false;
+    if (on_invalidation_accepted) on_invalidation_accepted();
+  }
+}
+
+std::optional<std::uint64_t> Rig::read_register(std::uint32_t addr) {
+  auto& r = device_->in.reg;
+  r = {true, false, addr, 0};
+  until([&] { return device_->out.reg_req_ready; }, "acceptance of a register read");
+  r.valid = false;
+  until([&] { return device_->out.reg_rsp_valid; }, "answer to a register read");
+  if (device_->out.reg_error) return std::nullopt;
+  return device_->out.reg_rdata;
+}
+
+bool Rig::write_register(std::uint32_t addr, std::uint64_t word) {
+  auto& r = device_->in.reg;
+  r = {true, true, addr, word};
+  until([&] { return device_->out.reg_req_ready; }, "acceptance of a register write");
+  r.valid = false;
+  until([&] { return device_->out.reg_rsp_valid; }, "answer to a register write");
+  return !device_->out.reg_error;
+}
+
+std::uint64_t Rig::get(std::uint32_t addr) {
+  const auto word = read_register(addr);
+  if (!word) throw std::runtime_error(fmt::format("error reply to a read of register {:#x}", addr));
+  return *word;
+}
+
+bool Rig::commit(unsigned ctx, const ContextRegs& regs, Reject* reject) {
+  using reg::Host;
+  const auto write = [&](Host r, std::uint64_t word) {
+    if (!write_register(reg::host(ctx, r), word)) {
+      throw std::runtime_error(fmt::format("error reply to a write of register {:#x}", reg::host(ctx, r)));
+    }
+  };
+  write(Host::Ctrl, reg::ctrl_word(regs));
+  write(Host::Cr3, regs.cr3);
+  write(Host::Eptp, regs.eptp);
+  write(Host::Vpid, regs.vpid);
+  write(Host::Pkru, regs.pkru);
+  write(Host::MaxPhyAddr, regs.maxphyaddr);
+  write(Host::FaultTarget, regs.fault_target);
+  write(Host::PmlAddr, regs.pml_addr);
+  write(Host::PmlWatermark, regs.pml_watermark);
+  if (!write_register(reg::host(ctx, Host::Commit), 1)) return false;
+  const auto reason = static_cast<Reject>(get(reg::host(ctx, Host::Commit)));
+  if (reject != nullptr) *reject = reason;
+  return true;
+}
+
+std::uint64_t Rig::send(const Access& access, std::uint8_t id) {
+  auto& r = device_->in.req;
+  r.valid = true;
+  r.ctx = static_cast<std::uint8_t>(access.ctx);
+  r.id = id;
+  r.gva = access.gva.value;
+  r.op = static_cast<std::uint8_t>(access.op);
+  r.user = access.user;
+  r.ac = access.ac;
+  r.implicit = access.implicit;
+  until([&] { return device_->out.req_ready; }, "acceptance of a request");
+  r.valid = false;
+  return now_ - 1;
+}
+
+Response Rig::run(const Access& access, std::uint64_t* accepted) {
+  run_alone_ = true;
+  alone_id_ = 255;
+  alone_.reset();
+  const std::uint64_t taken = send(access, alone_id_);
+  if (accepted != nullptr) *accepted = taken;
+  if (!alone_) until([&] { return alone_.has_value(); }, "response");
+  return *alone_;
+}
+
+void Rig::start_invalidation(const Invalidation& inv) {
+  auto& r = device_->in.inv;
+  r.valid = true;
+  r.op = static_cast<std::uint8_t>(inv.op);
+  r.ctx = static_cast<std::uint8_t>(inv.ctx);
+  r.addr = inv.addr;
+  r.pcid = inv.pcid;
+  r.vpid = inv.vpid;
+  inv_state_ = InvState::Presented;
+}
+
+bool Rig::invalidate(const Invalidation& inv) {
+  start_invalidation(inv);
+  until([&] { return inv_state_ == InvState::Idle; }, "acknowledgement of an invalidation");
+  return !inv_error_;
+}
+
+void Rig::settle() {
+  // A record waits in the log queue for at most this many cycles before it shows itself at the port.
+  constexpr unsigned kQuiet = 4;
+  unsigned quiet = 0;
+  until(
+      [&] {
+        quiet = memory_.outstanding() == 0 && !device_->out.mem_req_valid ? quiet + 1 : 0;
+        return quiet >= kQuiet;
+      },
+      "end of the memory traffic");
+}
+
+std::vector<std::string> Rig::take_errors() {
+  std::vector<std::string> errors = memory_.take_errors();
+  errors.insert(errors.end(), errors_.begin(), errors_.end());
+  errors_.clear();
+  return errors;
+}
+
+}  // namespace vmmu::tb

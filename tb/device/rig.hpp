@@ -1,0 +1,118 @@
+// A device with its clock, its memory and the requesters of its ports: what engines and tests drive.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "device/device.hpp"
+#include "device/memory.hpp"
+#include "device/register_map.hpp"
+
+namespace vmmu::tb {
+
+enum class Source : std::uint8_t { L1, Walk };  // numbers of source_e
+
+struct Response {
+  unsigned ctx = 0;
+  std::uint8_t id = 0;
+  Source source = Source::L1;
+  Result result;
+  std::uint64_t cycle = 0;  // in which the response was valid (and taken)
+};
+
+// The device did not answer within the limit. The message says to what.
+class Hang : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct RigOptions {
+  Preset preset = Preset::Server;
+  DeviceOptions device;
+  MemoryTiming timing;
+  unsigned response_stall_percent = 0;   // share of cycles without rsp_ready, 0 .. 99
+  std::uint64_t hang_limit = 2'000'000;  // cycles that anything may take
+};
+
+class Rig {
+ public:
+  explicit Rig(const RigOptions& options);
+  ~Rig();
+
+  // Reset of the device and of everything outstanding. Memory words and timing stay.
+  void reset();
+  // One clock cycle.
+  void cycle();
+  void cycles(std::uint64_t n);
+  std::uint64_t now() const { return now_; }  // number of the cycle that comes next
+
+  Device& device() { return *device_; }
+  Memory& memory() { return memory_; }
+  SparseMem& words() { return words_; }
+  const SparseMem& words() const { return words_; }
+  void set_response_stall(unsigned percent) { response_stall_ = percent; }
+
+  // Register port, until the response.
+  std::optional<std::uint64_t> read_register(std::uint32_t addr);  // empty: error reply
+  bool write_register(std::uint32_t addr, std::uint64_t word);     // false: error reply
+  // A read that must succeed.
+  std::uint64_t get(std::uint32_t addr);
+  std::uint64_t capability(reg::Cap c) { return get(reg::capability(c)); }
+
+  // Writes every staged register of the context and COMMIT. False: refused as busy; else `reject` tells.
+  bool commit(unsigned ctx, const ContextRegs& regs, Reject* reject = nullptr);
+
+  // Presents a request until it is taken; returns the cycle in which it was. The id is free.
+  std::uint64_t send(const Access& access, std::uint8_t id);
+  // Called for each response, in the cycle in which it is taken.
+  std::function<void(const Response&)> on_response;
+  // One request alone to its end, without on_response. `accepted` gets the cycle of acceptance.
+  Response run(const Access& access, std::uint64_t* accepted = nullptr);
+
+  // Invalidation port. start_... presents it in the cycles that follow; one at a time.
+  void start_invalidation(const Invalidation& inv);
+  bool invalidation_pending() const { return inv_state_ != InvState::Idle; }
+  bool invalidation_failed() const { return inv_error_; }  // of the last one acknowledged
+  bool invalidate(const Invalidation& inv);                // until acknowledged; false: error reply
+  std::function<void()> on_invalidation_accepted;
+  std::function<void()> on_invalidation_acknowledged;
+
+  // Until nothing is outstanding at the memory port and has not been for a few cycles.
+  void settle();
+
+  // What went wrong beside wrong answers: assertions of the RTL, protocol of the ports.
+  std::vector<std::string> take_errors();
+
+ private:
+  enum class InvState : std::uint8_t { Idle, Presented, Accepted };
+
+  template <class Done>
+  void until(Done done, const char* what);
+  void sample_response();
+  void sample_invalidation();
+  void clear_inputs();
+
+  std::unique_ptr<Device> device_;
+  SparseMem words_;
+  Memory memory_;
+  std::mt19937_64 random_;
+  unsigned response_stall_ = 0;
+  std::uint64_t hang_limit_;
+  std::uint64_t now_ = 0;
+  bool response_waited_ = false;
+  DeviceOutputs::Response waited_;
+  std::optional<Response> alone_;
+  bool run_alone_ = false;
+  std::uint8_t alone_id_ = 0;
+  InvState inv_state_ = InvState::Idle;
+  bool inv_error_ = false;
+  std::vector<std::string> errors_;
+};
+
+}  // namespace vmmu::tb

@@ -1,0 +1,98 @@
+#include "engine/judge.hpp"
+
+namespace vmmu::tb {
+namespace {
+
+constexpr std::uint16_t kIndexWithRoom = 0x1ff;
+constexpr std::uint16_t kIndexFull = 0xffff;
+
+bool is_log_full(const Result& result) {
+  const Fault* fault = std::get_if<Fault>(&result);
+  return fault != nullptr && fault->kind == FaultKind::PmlFull;
+}
+
+}  // namespace
+
+Judge::Judge(BuildParams params, const SparseMem& words, const WordHistory& history)
+    : view_(words, history), mmu_(params, view_), loaded_(params.num_contexts) {}
+
+std::uint64_t Judge::View::peek(HostPhys addr) const {
+  switch (mode) {
+    case Mode::Now: return words_.peek(addr);
+    case Mode::At: return history_.at(addr, time, words_.peek(addr));
+    case Mode::Choose: return choose(addr);
+  }
+  return 0;
+}
+
+std::uint64_t Judge::View::choose(HostPhys addr) const {
+  const std::uint64_t current = words_.peek(addr);
+  const std::vector<WordHistory::Version>* list = history_.empty() ? nullptr : history_.versions(addr);
+  if (list == nullptr) return current;
+  std::uint64_t candidates[16] = {current};
+  unsigned count = 1;
+  for (auto it = list->rbegin(); it != list->rend() && count < 16; ++it) {
+    if (it->until <= time) break;
+    candidates[count++] = it->value;
+  }
+  if (count == 1) return current;
+  if (next == choices.size()) choices.push_back({0, count});
+  Choice& choice = choices[next++];
+  choice.count = count;
+  if (choice.taken >= count) choice.taken = 0;
+  return candidates[choice.taken];
+}
+
+void Judge::prepare(const Access& access, const ContextRegs& regs, LogRoom room) {
+  std::optional<ContextRegs>& loaded = loaded_[access.ctx];
+  if (!loaded || !(*loaded == regs)) {
+    mmu_.commit(access.ctx, regs);
+    loaded = regs;
+  }
+  mmu_.set_pml_index(access.ctx, room == LogRoom::Room ? kIndexWithRoom : kIndexFull);
+}
+
+Judge::Verdict Judge::now(const Access& access, const ContextRegs& regs, WalkObserver* observer, LogRoom room) {
+  prepare(access, regs, room);
+  view_.mode = View::Mode::Now;
+  const Mmu::Peek peek = mmu_.peek(access, observer);
+  return {peek.result, peek.wants_write};
+}
+
+Judge::Verdict Judge::at(std::uint64_t time, const Access& access, const ContextRegs& regs) {
+  prepare(access, regs, LogRoom::Room);
+  view_.mode = View::Mode::At;
+  view_.time = time;
+  const Mmu::Peek peek = mmu_.peek(access);
+  return {peek.result, peek.wants_write};
+}
+
+// Counts up through all combinations, the last read first.
+bool Judge::next_choice() {
+  std::vector<View::Choice>& choices = view_.choices;
+  choices.resize(view_.next);
+  while (!choices.empty()) {
+    if (++choices.back().taken < choices.back().count) return true;
+    choices.pop_back();
+  }
+  return false;
+}
+
+bool Judge::possible(std::uint64_t since, const Access& access, const ContextRegs& regs, const Result& wanted,
+                     WalkTrace& trace) {
+  prepare(access, regs, is_log_full(wanted) ? LogRoom::Full : LogRoom::Room);
+  view_.mode = View::Mode::Choose;
+  view_.time = since;
+  view_.choices.clear();
+  for (unsigned tries = 0; tries < kMostTries; ++tries) {
+    view_.next = 0;
+    trace = WalkTrace{};
+    const Mmu::Peek peek = mmu_.peek(access, &trace);
+    const bool success = std::holds_alternative<Translation>(wanted);
+    if (peek.result == wanted && !(success && peek.wants_write)) return true;
+    if (!next_choice()) return false;
+  }
+  return false;
+}
+
+}  // namespace vmmu::tb

@@ -1,0 +1,199 @@
+#include "engine/lockstep_engine.hpp"
+
+#include <fmt/format.h>
+
+#include "engine/describe.hpp"
+
+namespace vmmu::tb {
+namespace {
+
+// The sums are checked at least this often, so that a difference is found near its cause.
+constexpr std::uint64_t kWindow = 4096;
+
+BuildParams build_params(const RtlEngine& rtl) {
+  BuildParams params;
+  params.num_contexts = rtl.num_contexts();
+  params.pa_bits = rtl.pa_bits();
+  return params;
+}
+
+Answer answer_of(const Completion& c) {
+  return {c.access, c.result, c.source == Source::Walk, c.accepted, c.responded};
+}
+
+}  // namespace
+
+LockstepEngine::LockstepEngine(const EngineOptions& options)
+    : rtl_(options), scoreboard_(build_params(rtl_), rtl_.rig().words()) {
+  rtl_.on_accepted = [this](std::uint8_t id, const Access& access, std::uint64_t cycle) {
+    scoreboard_.accepted(id, access, cycle);
+  };
+  rtl_.on_answered = [this](const Completion& c) {
+    std::vector<std::string> found = scoreboard_.check_answer(c.id, answer_of(c));
+    mismatches_ += found.size();
+    return found;
+  };
+  Rig& rig = rtl_.rig();
+  rig.memory().on_race = [this](HostPhys addr, std::uint64_t word) {
+    scoreboard_.race_happens(addr, word, rtl_.rig().now());
+  };
+  reset();
+}
+
+void LockstepEngine::reset() {
+  rtl_.reset();
+  scoreboard_.reset();
+  for (unsigned ctx = 0; ctx < num_contexts(); ++ctx) scoreboard_.set_pml_index(ctx, rtl_.pml_index(ctx));
+  open_ = false;
+  issued_ = 0;
+}
+
+void LockstepEngine::note(std::vector<std::string> found) {
+  mismatches_ += found.size();
+  for (std::string& d : found) pending_.push_back(std::move(d));
+}
+
+void LockstepEngine::expect_equal(const char* what, std::uint64_t rtl, std::uint64_t model) {
+  if (rtl != model) note({fmt::format("{}: got {:#x}, expected {:#x}", what, rtl, model)});
+}
+
+std::vector<std::string> LockstepEngine::take_differences() {
+  std::vector<std::string> taken;
+  taken.swap(pending_);
+  return taken;
+}
+
+void LockstepEngine::set_cache_bypass(bool on) {
+  rtl_.set_cache_bypass(on);
+  scoreboard_.set_cache_bypass(on);
+}
+
+void LockstepEngine::poke(HostPhys addr, std::uint64_t word) {
+  scoreboard_.poke(addr, word, rtl_.cycles());
+  rtl_.poke(addr, word);
+}
+
+CommitStatus LockstepEngine::commit(unsigned ctx, const ContextRegs& regs) {
+  const CommitStatus status = rtl_.commit(ctx, regs);
+  if (status == CommitStatus::Busy) return status;
+  const Reject model = scoreboard_.commit(ctx, regs);
+  expect_equal("reason of a rejected COMMIT", static_cast<std::uint64_t>(rtl_.last_reject()),
+               static_cast<std::uint64_t>(model));
+  return status;
+}
+
+void LockstepEngine::set_pml_index(unsigned ctx, std::uint16_t index) {
+  rtl_.set_pml_index(ctx, index);
+  scoreboard_.set_pml_index(ctx, index);
+}
+
+std::uint16_t LockstepEngine::pml_index(unsigned ctx) {
+  const std::uint16_t index = rtl_.pml_index(ctx);
+  if (!open_) expect_equal("PML index", index, scoreboard_.pml_index(ctx));
+  return index;
+}
+
+bool LockstepEngine::invalidate(const Invalidation& inv) {
+  Rig& rig = rtl_.rig();
+  rig.on_invalidation_accepted = [this, &inv, &rig] { scoreboard_.invalidation_accepted(inv, rig.now()); };
+  rig.on_invalidation_acknowledged = [this, &rig] { scoreboard_.invalidation_acknowledged(rig.now()); };
+  const bool done = rtl_.invalidate(inv);
+  rig.on_invalidation_accepted = nullptr;
+  rig.on_invalidation_acknowledged = nullptr;
+  if (done && inv.op == InvOp::LoadCr3) {
+    constexpr std::uint64_t kKeep = std::uint64_t{1} << 63;
+    ContextRegs regs = scoreboard_.active(inv.ctx);
+    regs.cr3 = inv.addr & ~kKeep;
+    expect_equal("LOAD_CR3 accepted with an illegal value",
+                 static_cast<std::uint64_t>(scoreboard_.commit(inv.ctx, regs)), 0);
+  }
+  return done;
+}
+
+AccessRecord LockstepEngine::access(const Access& access) {
+  if (open_) sync();
+  Completion completion;
+  AccessRecord record = rtl_.run_alone(access, completion);
+  for (std::string& d : scoreboard_.check_alone(answer_of(completion), rtl_.rig().memory().log())) {
+    record.differences.push_back(std::move(d));
+  }
+  mismatches_ += record.differences.size();
+  for (std::string& d : pending_) record.differences.push_back(std::move(d));
+  pending_.clear();
+  return record;
+}
+
+void LockstepEngine::on_complete(std::function<void(const AccessRecord&)> sink) {
+  rtl_.on_complete([this, sink = std::move(sink)](const AccessRecord& record) {
+    if (pending_.empty()) {
+      if (sink) sink(record);
+      return;
+    }
+    AccessRecord more = record;
+    for (std::string& d : pending_) more.differences.push_back(std::move(d));
+    pending_.clear();
+    if (sink) sink(more);
+  });
+}
+
+void LockstepEngine::issue(const Access& access) {
+  if (!open_) rtl_.rig().memory().clear_log();
+  open_ = true;
+  if (++issued_ % kWindow == 0) sync();
+  open_ = true;
+  rtl_.issue(access);
+}
+
+void LockstepEngine::sync() {
+  rtl_.sync();
+  if (open_) end_window();
+}
+
+void LockstepEngine::end_window() {
+  std::vector<std::uint16_t> indices;
+  for (unsigned ctx = 0; ctx < num_contexts(); ++ctx) {
+    const bool logs = scoreboard_.active(ctx).pml_en;
+    indices.push_back(logs ? rtl_.pml_index(ctx) : scoreboard_.pml_index(ctx));
+  }
+  Memory& memory = rtl_.rig().memory();
+  scoreboard_.memory().set_injected(memory.errors_left(), memory.races_left());
+  note(scoreboard_.check_quiet(memory.log(), indices));
+  note(rtl_.take_errors());
+  memory.clear_log();
+  open_ = false;
+}
+
+std::uint32_t LockstepEngine::events(unsigned ctx) {
+  const std::uint32_t bits = rtl_.events(ctx);
+  if (open_) return bits;  // events of requests in flight are not the model's yet
+  std::uint32_t expected = 0;
+  for (const Event e : {Event::CommitRejected, Event::PmlWatermark, Event::LogError}) {
+    if (scoreboard_.model().event(ctx, e)) expected |= std::uint32_t{1} << static_cast<unsigned>(e);
+  }
+  const std::uint32_t watchdog = std::uint32_t{1} << static_cast<unsigned>(Event::Watchdog);
+  expect_equal("pending events", bits & ~watchdog, expected);
+  return bits;
+}
+
+void LockstepEngine::clear_events(unsigned ctx, std::uint32_t bits) {
+  rtl_.clear_events(ctx, bits);
+  for (const Event e : {Event::CommitRejected, Event::PmlWatermark, Event::LogError, Event::Watchdog}) {
+    if (((bits >> static_cast<unsigned>(e)) & 1) != 0) scoreboard_.model().clear_event(ctx, e);
+  }
+}
+
+void LockstepEngine::inject_bus_error(HostPhys addr, unsigned n) {
+  scoreboard_.inject_error(addr, n);
+  rtl_.inject_bus_error(addr, n);
+}
+
+void LockstepEngine::inject_race(HostPhys addr, std::uint64_t word) {
+  scoreboard_.inject_race(addr, word);
+  rtl_.inject_race(addr, word);
+}
+
+std::unique_ptr<Engine> make_lockstep_engine(const EngineOptions& options) {
+  return std::make_unique<LockstepEngine>(options);
+}
+
+}  // namespace vmmu::tb

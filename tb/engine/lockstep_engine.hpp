@@ -1,0 +1,55 @@
+// RTL and reference model side by side, each with a memory of its own; the scoreboard compares them.
+#pragma once
+
+#include "engine/rtl_engine.hpp"
+#include "engine/scoreboard.hpp"
+
+namespace vmmu::tb {
+
+class LockstepEngine final : public Engine {
+ public:
+  explicit LockstepEngine(const EngineOptions& options);
+
+  std::string_view name() const override { return "both"; }
+  unsigned pa_bits() const override { return rtl_.pa_bits(); }
+  unsigned num_contexts() const override { return rtl_.num_contexts(); }
+  void reset() override;
+  void set_cache_bypass(bool on) override;
+  void poke(HostPhys addr, std::uint64_t word) override;
+  std::uint64_t peek(HostPhys addr) const override { return rtl_.peek(addr); }
+  CommitStatus commit(unsigned ctx, const ContextRegs& regs) override;
+  void set_pml_index(unsigned ctx, std::uint16_t index) override;
+  std::uint16_t pml_index(unsigned ctx) override;
+  bool invalidate(const Invalidation& inv) override;
+  AccessRecord access(const Access& access) override;
+  void on_complete(std::function<void(const AccessRecord&)> sink) override;
+  void issue(const Access& access) override;
+  void sync() override;
+  std::optional<std::uint64_t> counter(Counter c) override { return rtl_.counter(c); }
+  std::uint64_t cycles() const override { return rtl_.cycles(); }
+  std::uint32_t events(unsigned ctx) override;
+  void clear_events(unsigned ctx, std::uint32_t bits) override;
+  void inject_bus_error(HostPhys addr, unsigned n) override;
+  void inject_race(HostPhys addr, std::uint64_t word) override;
+  std::uint64_t mismatches() const override { return mismatches_; }
+
+  Rig& rig() { return rtl_.rig(); }
+  // Differences that belong to no access: found by sync(), commit() and the like. The next access reports
+  // those that nobody has taken.
+  std::vector<std::string> take_differences();
+  unsigned in_flight() const { return rtl_.in_flight(); }
+
+ private:
+  void note(std::vector<std::string> found);
+  void expect_equal(const char* what, std::uint64_t rtl, std::uint64_t model);
+  void end_window();
+
+  RtlEngine rtl_;
+  Scoreboard scoreboard_;
+  bool open_ = false;  // requests have been issued since the last check of the sums
+  std::uint64_t issued_ = 0;
+  std::uint64_t mismatches_ = 0;
+  std::vector<std::string> pending_;
+};
+
+}  // namespace vmmu::tb

@@ -1,0 +1,231 @@
+#include "engine/rtl_engine.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+namespace vmmu::tb {
+namespace {
+
+RigOptions rig_options(const EngineOptions& options) {
+  RigOptions r;
+  r.preset = options.preset;
+  r.device.seed = options.seed;
+  r.device.wave_file = options.wave_file;
+  // A build with VMMU_MUTANTS takes the number of the mutant from here; others have none.
+  const char* mutant = std::getenv("VMMU_MUTANT");
+  if (mutant != nullptr) r.device.mutant = static_cast<unsigned>(std::strtoul(mutant, nullptr, 10));
+  r.timing.latency_min = r.timing.latency_max = options.memory_latency;
+  return r;
+}
+
+// Words that differ from what they were before the first write to them.
+std::map<HostPhys, std::uint64_t> changes(const std::vector<Transaction>& log, const SparseMem& words) {
+  std::map<HostPhys, std::uint64_t> before;
+  for (const Transaction& t : log) {
+    if (t.swapped() || (t.op == MemOp::Write && !t.error)) before.emplace(t.addr, t.data);
+  }
+  std::map<HostPhys, std::uint64_t> changed;
+  for (const auto& [addr, old] : before) {
+    const std::uint64_t now = words.peek(addr);
+    if (now != old) changed.emplace(addr, now);
+  }
+  return changed;
+}
+
+}  // namespace
+
+RtlEngine::RtlEngine(const EngineOptions& options) : rig_(rig_options(options)) {
+  rig_.on_response = [this](const Response& response) { complete(response); };
+  num_contexts_ = static_cast<unsigned>(rig_.capability(reg::Cap::NumContexts));
+  pa_bits_ = static_cast<unsigned>(rig_.capability(reg::Cap::PaBits));
+  reset();
+}
+
+void RtlEngine::reset() {
+  rig_.words().clear();
+  rig_.reset();
+  staged_.assign(num_contexts_, Staged{});
+  active_.assign(num_contexts_, ContextRegs{});
+  index_.assign(num_contexts_, 0);
+  for (unsigned ctx = 0; ctx < num_contexts_; ++ctx) pml_index(ctx);
+  for (InFlight& f : flight_) f.busy = false;
+  in_flight_ = 0;
+  next_id_ = 0;
+}
+
+void RtlEngine::write(std::uint32_t addr, std::uint64_t word) {
+  if (!rig_.write_register(addr, word)) {
+    throw std::runtime_error(fmt::format("error reply to a write of register {:#x}", addr));
+  }
+}
+
+void RtlEngine::set_cache_bypass(bool on) { write(reg::kGlobalCtrl, on ? reg::kCacheBypass : 0); }
+
+void RtlEngine::stage(unsigned ctx, reg::Host r, std::uint64_t word) {
+  auto& last = staged_[ctx].words[static_cast<std::uint32_t>(r) / 8];
+  if (last == word) return;
+  write(reg::host(ctx, r), word);
+  last = word;
+}
+
+CommitStatus RtlEngine::commit(unsigned ctx, const ContextRegs& regs) {
+  using reg::Host;
+  stage(ctx, Host::Ctrl, reg::ctrl_word(regs));
+  stage(ctx, Host::Cr3, regs.cr3);
+  stage(ctx, Host::Eptp, regs.eptp);
+  stage(ctx, Host::Vpid, regs.vpid);
+  stage(ctx, Host::Pkru, regs.pkru);
+  stage(ctx, Host::MaxPhyAddr, regs.maxphyaddr);
+  stage(ctx, Host::FaultTarget, regs.fault_target);
+  stage(ctx, Host::PmlAddr, regs.pml_addr);
+  stage(ctx, Host::PmlWatermark, regs.pml_watermark);
+  if (!rig_.write_register(reg::host(ctx, Host::Commit), 1)) return CommitStatus::Busy;
+  last_reject_ = static_cast<Reject>(rig_.get(reg::host(ctx, Host::Commit)));
+  if (last_reject_ != Reject::None) return CommitStatus::Rejected;
+  active_[ctx] = regs;
+  return CommitStatus::Ok;
+}
+
+void RtlEngine::set_pml_index(unsigned ctx, std::uint16_t index) {
+  write(reg::host(ctx, reg::Host::PmlIndex), index);
+  index_[ctx] = index;
+}
+
+std::uint16_t RtlEngine::pml_index(unsigned ctx) {
+  index_[ctx] = static_cast<std::uint16_t>(rig_.get(reg::host(ctx, reg::Host::PmlIndex)));
+  return index_[ctx];
+}
+
+bool RtlEngine::invalidate(const Invalidation& inv) {
+  if (!rig_.invalidate(inv)) return false;
+  if (inv.op == InvOp::LoadCr3) {
+    // The hardware writes active and staged CR3; what it holds is read back by nobody.
+    constexpr std::uint64_t kKeep = std::uint64_t{1} << 63;
+    active_[inv.ctx].cr3 = inv.addr & ~kKeep;
+    staged_[inv.ctx].words[static_cast<std::uint32_t>(reg::Host::Cr3) / 8].reset();
+  }
+  return true;
+}
+
+bool RtlEngine::logs(const Access& access) const {
+  const ContextRegs& r = active_[access.ctx];
+  return r.pml_en && r.ept_en;
+}
+
+AccessRecord RtlEngine::run_alone(const Access& access, Completion& completion) {
+  if (in_flight_ != 0) sync();
+  rig_.memory().clear_log();
+  const Response response = rig_.run(access, &completion.accepted);
+  completion.access = access;
+  completion.id = response.id;
+  completion.source = response.source;
+  completion.result = response.result;
+  completion.responded = response.cycle;
+
+  AccessRecord record;
+  record.access = access;
+  record.result = response.result;
+  record.cycles = response.cycle - completion.accepted;
+  if (response.ctx != access.ctx) {
+    record.differences.push_back(fmt::format("response names context {}, expected {}", response.ctx, access.ctx));
+  }
+  const auto& log = rig_.memory().log();
+  if (!log.empty() || rig_.memory().outstanding() != 0) {
+    if (logs(access)) {
+      // Reading the index waits for the records before it (architecture 10).
+      const std::uint16_t before = index_[access.ctx];
+      const std::uint16_t after = pml_index(access.ctx);
+      if (after != before) record.changed_pml_index = after;
+    }
+    while (rig_.memory().outstanding() != 0 || rig_.device().out.mem_req_valid) rig_.cycle();
+    record.changed_words = changes(log, rig_.words());
+  }
+  for (std::string& error : rig_.take_errors()) record.differences.push_back(std::move(error));
+  return record;
+}
+
+AccessRecord RtlEngine::access(const Access& access) {
+  Completion completion;
+  return run_alone(access, completion);
+}
+
+std::uint8_t RtlEngine::free_id() {
+  if (in_flight_ == kIds) rig_.cycle();
+  while (flight_[next_id_].busy) {
+    next_id_ = static_cast<std::uint8_t>((next_id_ + 1) % kIds);
+    if (next_id_ == 0 && in_flight_ == kIds) rig_.cycle();
+  }
+  return next_id_;
+}
+
+void RtlEngine::issue(const Access& access) {
+  // Nobody reads the log of requests in flight unless a scoreboard listens, which clears it itself.
+  if (!on_accepted) rig_.memory().clear_log();
+  const std::uint8_t id = free_id();
+  next_id_ = static_cast<std::uint8_t>((id + 1) % kIds);
+  flight_[id] = {true, access, rig_.now()};
+  ++in_flight_;
+  flight_[id].accepted = rig_.send(access, id);
+  if (on_accepted) on_accepted(id, access, flight_[id].accepted);
+}
+
+void RtlEngine::complete(const Response& response) {
+  if (response.id >= kIds || !flight_[response.id].busy) {
+    throw std::runtime_error(fmt::format("response to id {}, which is not outstanding", response.id));
+  }
+  InFlight& f = flight_[response.id];
+  const Completion completion{f.access, response.id, response.source, response.result, f.accepted, response.cycle};
+  AccessRecord record;
+  record.access = f.access;
+  record.result = response.result;
+  record.cycles = response.cycle - f.accepted;
+  f.busy = false;
+  --in_flight_;
+  if (on_answered) record.differences = on_answered(completion);
+  if (response.ctx != f.access.ctx) {
+    record.differences.push_back(fmt::format("response names context {}, expected {}", response.ctx, f.access.ctx));
+  }
+  for (std::string& error : rig_.take_errors()) record.differences.push_back(std::move(error));
+  if (sink_) sink_(record);
+}
+
+void RtlEngine::sync() {
+  std::uint64_t waited = 0;
+  constexpr std::uint64_t kLimit = 4'000'000;
+  while (in_flight_ != 0) {
+    rig_.cycle();
+    if (++waited > kLimit) throw Hang(fmt::format("{} requests unanswered after {} cycles", in_flight_, kLimit));
+  }
+  rig_.settle();
+}
+
+std::optional<std::uint64_t> RtlEngine::counter(Counter c) {
+  using reg::Count;
+  const auto sum = [this](Count n) {
+    std::uint64_t total = 0;
+    for (unsigned ctx = 0; ctx < num_contexts_; ++ctx) total += rig_.get(reg::counter(ctx, n));
+    return total;
+  };
+  switch (c) {
+    case Counter::Refs: return sum(Count::GuestRefs) + sum(Count::NestedRefs);
+    case Counter::GuestRefs: return sum(Count::GuestRefs);
+    case Counter::NestedRefs: return sum(Count::NestedRefs);
+    case Counter::Swaps: return sum(Count::Swaps);
+    case Counter::L1Hits: return sum(Count::L1Hits);
+    case Counter::Walks: return sum(Count::Walks);
+    case Counter::PmlRecords: return sum(Count::PmlRecords);
+  }
+  return std::nullopt;
+}
+
+std::uint32_t RtlEngine::events(unsigned ctx) {
+  return static_cast<std::uint32_t>(rig_.get(reg::host(ctx, reg::Host::Events)));
+}
+
+void RtlEngine::clear_events(unsigned ctx, std::uint32_t bits) { write(reg::host(ctx, reg::Host::Events), bits); }
+
+std::unique_ptr<Engine> make_rtl_engine(const EngineOptions& options) { return std::make_unique<RtlEngine>(options); }
+std::vector<Preset> built_presets() { return device_presets(); }
+
+}  // namespace vmmu::tb

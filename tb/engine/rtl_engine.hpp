@@ -1,0 +1,92 @@
+// The Verilated RTL behind the engine interface, with the extra views that lock step needs.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "device/rig.hpp"
+#include "engine/engine.hpp"
+
+namespace vmmu::tb {
+
+// One finished request as the RTL answered it.
+struct Completion {
+  Access access;
+  std::uint8_t id = 0;
+  Source source = Source::L1;
+  Result result;
+  std::uint64_t accepted = 0;   // cycle
+  std::uint64_t responded = 0;  // cycle
+};
+
+class RtlEngine final : public Engine {
+ public:
+  explicit RtlEngine(const EngineOptions& options);
+
+  std::string_view name() const override { return "rtl"; }
+  unsigned pa_bits() const override { return pa_bits_; }
+  unsigned num_contexts() const override { return num_contexts_; }
+  void reset() override;
+  void set_cache_bypass(bool on) override;
+  void poke(HostPhys addr, std::uint64_t word) override { rig_.memory().poke(addr, word); }
+  std::uint64_t peek(HostPhys addr) const override { return rig_.words().peek(addr); }
+  CommitStatus commit(unsigned ctx, const ContextRegs& regs) override;
+  void set_pml_index(unsigned ctx, std::uint16_t index) override;
+  std::uint16_t pml_index(unsigned ctx) override;
+  bool invalidate(const Invalidation& inv) override;
+  AccessRecord access(const Access& access) override;
+  void on_complete(std::function<void(const AccessRecord&)> sink) override { sink_ = std::move(sink); }
+  void issue(const Access& access) override;
+  void sync() override;
+  std::optional<std::uint64_t> counter(Counter c) override;
+  std::uint64_t cycles() const override { return rig_.now(); }
+  std::uint32_t events(unsigned ctx) override;
+  void clear_events(unsigned ctx, std::uint32_t bits) override;
+  void inject_bus_error(HostPhys addr, unsigned n) override { rig_.memory().inject_error(addr, n); }
+  void inject_race(HostPhys addr, std::uint64_t word) override { rig_.memory().inject_race(addr, word); }
+
+  // ---- for lock step
+  Rig& rig() { return rig_; }
+  // One access alone. What memory did for it is in rig().memory().log() until the next call. Its
+  // differences are the errors of the rig.
+  AccessRecord run_alone(const Access& access, Completion& completion);
+  // Called when a request has been taken, and when one issued with issue() has been answered.
+  std::function<void(std::uint8_t id, const Access&, std::uint64_t cycle)> on_accepted;
+  std::function<std::vector<std::string>(const Completion&)> on_answered;  // returns differences
+  unsigned in_flight() const { return in_flight_; }
+  std::vector<std::string> take_errors() { return rig_.take_errors(); }
+  Reject last_reject() const { return last_reject_; }
+
+ private:
+  static constexpr unsigned kIds = 255;  // id 255 is that of accesses alone
+  struct Staged {
+    std::array<std::optional<std::uint64_t>, 16> words;  // as last written, by offset / 8
+  };
+
+  void stage(unsigned ctx, reg::Host r, std::uint64_t word);
+  void complete(const Response& response);
+  std::uint8_t free_id();
+  bool logs(const Access& access) const;
+  void write(std::uint32_t addr, std::uint64_t word);
+
+  Rig rig_;
+  unsigned pa_bits_ = 52;
+  unsigned num_contexts_ = 2;
+  std::vector<Staged> staged_;
+  std::vector<ContextRegs> active_;
+  std::vector<std::uint16_t> index_;  // PML index as last known, to tell whether an access changed it
+  Reject last_reject_ = Reject::None;
+  std::function<void(const AccessRecord&)> sink_;
+  struct InFlight {
+    bool busy = false;
+    Access access;
+    std::uint64_t accepted = 0;
+  };
+  std::array<InFlight, kIds> flight_;
+  unsigned in_flight_ = 0;
+  std::uint8_t next_id_ = 0;
+};
+
+}  // namespace vmmu::tb

@@ -1,0 +1,320 @@
+#include "engine/scoreboard.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/describe.hpp"
+#include "vmmu/entry_bits.hpp"
+
+namespace vmmu::tb {
+namespace {
+
+constexpr std::size_t kVerifiedSlots = std::size_t{1} << 14;
+
+std::uint64_t access_key(const Access& a) {
+  return (a.gva.value & ~std::uint64_t{0xfff}) | (std::uint64_t{a.ctx & 0xf} << 8) |
+         (static_cast<std::uint64_t>(a.op) << 4) | (std::uint64_t{a.user} << 2) | (std::uint64_t{a.ac} << 1) |
+         std::uint64_t{a.implicit};
+}
+
+std::size_t slot_of(std::uint64_t key) { return (key * 0x9e3779b97f4a7c15u) >> 50; }
+
+Result moved(const Result& page_answer, const Access& from, const Access& to) {
+  Result result = page_answer;
+  if (Translation* t = std::get_if<Translation>(&result)) t->hpa.value += to.gva.value - from.gva.value;
+  return result;
+}
+
+// The register set of an old walk with the permission controls of today: entries keep the attributes of
+// the tables, and CR0.WP, SMEP, SMAP, protection keys and EFER.NXE are applied when they answer.
+ContextRegs with_current_permissions(ContextRegs old, const ContextRegs& now) {
+  old.wp = now.wp;
+  old.nxe = now.nxe;
+  old.smep = now.smep;
+  old.smap = now.smap;
+  old.pke = now.pke;
+  old.pkru = now.pkru;
+  old.mbe = now.mbe;
+  return old;
+}
+
+}  // namespace
+
+Scoreboard::Scoreboard(BuildParams params, const SparseMem& words)
+    : params_(params),
+      words_(words),
+      model_(std::in_place, params, memory_),
+      judge_(params, words_, history_),
+      active_(params.num_contexts),
+      previous_log_page_(params.num_contexts),
+      verified_(kVerifiedSlots),
+      log_index_(params.num_contexts) {
+  reset();
+}
+
+void Scoreboard::reset() {
+  memory_.clear();
+  model_.emplace(params_, memory_);
+  history_.clear();
+  stale_.clear();
+  for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) {
+    active_[ctx] = std::make_shared<const ContextRegs>(model_->active(ctx));
+    log_index_[ctx] = model_->pml_index(ctx);
+    previous_log_page_[ctx] = 0;
+  }
+  for (Flight& f : flight_) f = Flight{};
+  in_flight_ = 0;
+  stirred_ = false;
+  reads_.clear();
+  records_.clear();
+  bus_errors_.clear();
+  new_epoch();
+}
+
+void Scoreboard::set_pml_index(unsigned ctx, std::uint16_t index) {
+  model_->set_pml_index(ctx, index);
+  log_index_[ctx] = index;
+  if (in_flight_ != 0) stirred_ = true;
+}
+
+Reject Scoreboard::commit(unsigned ctx, const ContextRegs& regs) {
+  const Reject reject = model_->commit(ctx, regs);
+  if (reject != Reject::None) return reject;
+  previous_log_page_[ctx] = active_[ctx]->pml_addr;
+  active_[ctx] = std::make_shared<const ContextRegs>(regs);
+  if (in_flight_ != 0) stirred_ = true;
+  new_epoch();
+  return reject;
+}
+
+void Scoreboard::poke(HostPhys addr, std::uint64_t word, std::uint64_t now) {
+  const std::uint64_t before = words_.peek(addr);
+  memory_.poke(addr, word);
+  if (before == word) return;
+  // Nobody can have seen a word that was there before the first walk.
+  if (in_flight_ != 0 || !stale_.empty()) history_.changed(addr, before, now);
+  if (in_flight_ != 0) stirred_ = true;
+  new_epoch();
+}
+
+void Scoreboard::inject_error(HostPhys addr, unsigned n) {
+  memory_.inject_error(addr, n);
+  if (in_flight_ != 0) stirred_ = true;
+}
+
+void Scoreboard::inject_race(HostPhys addr, std::uint64_t word) {
+  memory_.inject_race(addr, word);
+  if (in_flight_ != 0) stirred_ = true;
+}
+
+void Scoreboard::race_happens(HostPhys addr, std::uint64_t word, std::uint64_t now) {
+  if (in_flight_ != 0) {
+    memory_.drop_race(addr);
+    poke(addr, word, now);
+  } else if (!stale_.empty()) {
+    history_.changed(addr, words_.peek(addr), now);  // the model makes the same write at its own swap
+  }
+}
+
+void Scoreboard::invalidation_accepted(const Invalidation& inv, std::uint64_t cycle) {
+  open_invalidation_ = inv;
+  open_regs_ = *active_[inv.ctx];
+  open_since_ = cycle;
+  stale_.invalidation_accepted(inv, open_regs_, cycle);
+  for (Flight& f : flight_) {
+    if (!f.busy) continue;
+    f.invalidated = true;
+    if (covers_access(inv, open_regs_, f.access, *f.regs)) f.covered_at = cycle;
+  }
+}
+
+void Scoreboard::invalidation_acknowledged(std::uint64_t cycle) {
+  stale_.invalidation_acknowledged(cycle, in_flight_ == 0);
+  if (in_flight_ == 0 && stale_.empty()) history_.clear();
+  // A covered walk that is still unanswered must have started again after the invalidation came.
+  for (Flight& f : flight_) {
+    if (!f.busy) continue;
+    f.since = std::max(f.since, f.covered_at);
+    f.invalidated = false;
+  }
+}
+
+Result Scoreboard::run_model(const Access& access, const ContextRegs& regs, WalkTrace& trace) {
+  const ContextRegs& active = *active_[access.ctx];
+  if (regs == active) return model_->access(access, &trace);
+  // Accepted before a COMMIT: it uses the old registers.
+  model_->commit(access.ctx, regs);
+  const Result result = model_->access(access, &trace);
+  model_->commit(access.ctx, active);
+  return result;
+}
+
+StaleEntry Scoreboard::entry_of(const Answer& answer, const std::shared_ptr<const ContextRegs>& regs,
+                                const WalkTrace& trace) const {
+  StaleEntry entry;
+  entry.tag = SpaceTag::of(answer.access.ctx, *regs);
+  entry.tag.global = regs->pge && (trace.last_guest_word & pt::G) != 0;
+  entry.gva = answer.access.gva.value;
+  entry.regs = regs;
+  entry.walked = answer.responded;
+  entry.epoch = epoch_;
+  entry.mixed_for = answer.access;
+  return entry;
+}
+
+void Scoreboard::remember_walk(const Answer& answer, StaleEntry entry) {
+  const Translation* t = std::get_if<Translation>(&answer.result);
+  if (t == nullptr || bypass_) return;
+  entry.size = t->size;
+  stale_.add(std::move(entry));
+}
+
+void Scoreboard::retire_if_covered(const Flight& flight, StaleEntry& entry) const {
+  if (flight.invalidated && covers(open_invalidation_, open_regs_, entry)) entry.no_accept_after = open_since_;
+}
+
+bool Scoreboard::verified_before(const Answer& answer, std::uint64_t key) const {
+  const Verified& v = verified_[slot_of(key)];
+  if (v.key != key || v.epoch != epoch_) return false;
+  Translation expected = v.translation;
+  expected.hpa.value |= answer.access.gva.value & 0xfff;
+  return std::get<Translation>(answer.result) == expected;
+}
+
+Differences Scoreboard::check_hit(const Answer& answer, const std::shared_ptr<const ContextRegs>& regs) {
+  // What was verified and not changed by software since needs no walk: flags are only ever added.
+  const std::uint64_t key = access_key(answer.access);
+  const bool current_regs = regs == active_[answer.access.ctx];
+  if (current_regs && verified_before(answer, key)) return {};
+  const Judge::Verdict now = judge_.now(answer.access, *regs);
+  if (now.result == answer.result && !now.wants_write) {
+    if (current_regs) {
+      Translation base = std::get<Translation>(answer.result);
+      base.hpa.value &= ~std::uint64_t{0xfff};
+      verified_[slot_of(key)] = {key, epoch_, base};
+    }
+    return {};
+  }
+  if (stale_allows(answer, *regs)) return {};
+  return {fmt::format("{}: answered from the L1: {}; expected {}{}, and no walk since the last covering "
+                      "invalidation gave that",
+                      describe(answer.access), describe(answer.result), describe(now.result),
+                      now.wants_write ? " by a walk that sets flags" : "")};
+}
+
+bool Scoreboard::stale_allows(const Answer& answer, const ContextRegs& regs) {
+  const SpaceTag space = SpaceTag::of(answer.access.ctx, regs);
+  return stale_.any(answer.access.ctx, answer.access.gva.value, [&](const StaleEntry& entry) {
+    if (!entry.tag.answers(space) || !entry.usable(answer.accepted, answer.responded)) return false;
+    if (entry.mixed) {
+      Access asked = answer.access;
+      asked.gva = entry.mixed_for.gva;
+      return access_key(asked) == access_key(entry.mixed_for) &&
+             moved(*entry.mixed, entry.mixed_for, answer.access) == answer.result;
+    }
+    const ContextRegs walked_with = with_current_permissions(*entry.regs, regs);
+    const Judge::Verdict then = judge_.at(entry.walked, answer.access, walked_with);
+    return then.result == answer.result && !then.wants_write;
+  });
+}
+
+Differences Scoreboard::check_alone(const Answer& answer, const std::vector<Transaction>& log) {
+  Differences out;
+  const auto& regs = active_[answer.access.ctx];
+  const bool success = std::holds_alternative<Translation>(answer.result);
+  judge_transactions(log, out);
+  if (success && !answer.from_walk && log.empty()) {
+    if (bypass_) out.push_back(describe(answer.access) + ": answered from the L1 although caches are bypassed");
+    for (std::string& d : check_hit(answer, regs)) out.push_back(std::move(d));
+    return out;
+  }
+  WalkTrace trace;
+  memory_.forget_written();
+  const Result expected = model_->access(answer.access, &trace);
+  if (!(expected == answer.result)) {
+    out.push_back(fmt::format("{}: got {}, expected {}", describe(answer.access), describe(answer.result),
+                              describe(expected)));
+  }
+  if (success && !answer.from_walk) {
+    out.push_back(fmt::format("{}: answered from the L1, but memory was used", describe(answer.access)));
+  }
+  compare_log(log, trace, out);
+  compare_words(log, true, out);
+  if (model_->pml_index(answer.access.ctx) != log_index_[answer.access.ctx]) {
+    out.push_back(fmt::format("{}: records leave the PML index at {:#x}, expected {:#x}", describe(answer.access),
+                              log_index_[answer.access.ctx], model_->pml_index(answer.access.ctx)));
+    model_->set_pml_index(answer.access.ctx, log_index_[answer.access.ctx]);
+  }
+  if (!trace.records.empty() || trace.restarts != 0) new_epoch();
+  remember_walk(answer, entry_of(answer, regs, trace));
+  return out;
+}
+
+void Scoreboard::accepted(unsigned id, const Access& access, std::uint64_t cycle) {
+  Flight& f = flight_[id];
+  f.busy = true;
+  f.access = access;
+  f.regs = active_[access.ctx];
+  f.accepted = cycle;
+  f.since = cycle;
+  f.invalidated = false;
+  f.covered_at = 0;
+  ++in_flight_;
+  if (memory_.injected()) stirred_ = true;
+}
+
+Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
+  Flight& f = flight_[id];
+  if (!f.busy) return {fmt::format("response to id {}, which is not outstanding", id)};
+  f.busy = false;
+  --in_flight_;
+  const bool success = std::holds_alternative<Translation>(answer.result);
+  if (success && !answer.from_walk) {
+    Differences hit = check_hit(answer, f.regs);
+    if (hit.empty()) return hit;
+    WalkTrace unused;
+    // The tables may have changed while it waited.
+    if (judge_.possible(f.since, answer.access, *f.regs, answer.result, unused)) return {};
+    return hit;
+  }
+  const Fault* fault = std::get_if<Fault>(&answer.result);
+  if (fault != nullptr && (fault->kind == FaultKind::PmlFull || fault->kind == FaultKind::BusError)) stirred_ = true;
+  if (fault != nullptr && fault->kind == FaultKind::BusError) {
+    bus_errors_.push_back(fault->address);  // judged by the transactions of the window
+    return {};
+  }
+  if (stirred_) return explain_without_model(f, answer);
+
+  WalkTrace trace;
+  const Result expected = run_model(answer.access, *f.regs, trace);
+  if (!(expected == answer.result)) {
+    stirred_ = true;
+    return explain_without_model(f, answer);
+  }
+  for (const WalkTrace::Read& read : trace.reads) ++reads_[read.addr.value];
+  records_.insert(records_.end(), trace.records.begin(), trace.records.end());
+  if (!trace.records.empty()) new_epoch();
+  StaleEntry entry = entry_of(answer, f.regs, trace);
+  retire_if_covered(f, entry);
+  remember_walk(answer, std::move(entry));
+  return {};
+}
+
+Differences Scoreboard::explain_without_model(const Flight& flight, const Answer& answer) {
+  WalkTrace trace;
+  if (!judge_.possible(flight.since, answer.access, *flight.regs, answer.result, trace)) {
+    const Judge::Verdict now = judge_.now(answer.access, *flight.regs);
+    return {fmt::format("{} (several in flight): got {}, expected {}{}, or what memory gave since cycle {}",
+                        describe(answer.access), describe(answer.result), describe(now.result),
+                        now.wants_write ? " with flags set" : "", flight.since)};
+  }
+  StaleEntry entry = entry_of(answer, flight.regs, trace);
+  retire_if_covered(flight, entry);
+  const Judge::Verdict then = judge_.at(answer.responded, answer.access, *flight.regs);
+  if (!(then.result == answer.result)) entry.mixed = answer.result;
+  remember_walk(answer, std::move(entry));
+  return {};
+}
+
+}  // namespace vmmu::tb

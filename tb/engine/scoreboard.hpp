@@ -1,0 +1,141 @@
+// Compares what the RTL answered and did to memory with the reference model (architecture 13).
+//
+// One request alone: table reads, swaps, records, changed words and the answer are equal, in order. An
+// answer from the L1 is the current translation with no flag left to set, or one that a walk since the
+// last covering invalidation left behind.
+//
+// Several in flight: each answer is judged against the memory that the RTL sees; a walk may have read
+// each entry at any time since its request was accepted. When nothing is in flight any more, the sums
+// of table reads, the memory words and the log records are equal. If software changed tables, registers
+// or injected faults meanwhile, or a log ran full, the order decides what was read and which flags were
+// set: then reads are not compared, the flags and records are taken over from the RTL, and each swap and
+// record is judged for itself only.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "device/memory.hpp"
+#include "engine/engine.hpp"
+#include "engine/judge.hpp"
+#include "engine/model_memory.hpp"
+#include "engine/stale_set.hpp"
+#include "engine/word_history.hpp"
+#include "vmmu/mmu.hpp"
+
+namespace vmmu::tb {
+
+// What the RTL answered.
+struct Answer {
+  Access access;
+  Result result;
+  bool from_walk = false;
+  std::uint64_t accepted = 0;   // cycle
+  std::uint64_t responded = 0;  // cycle
+};
+
+using Differences = std::vector<std::string>;
+
+class Scoreboard {
+ public:
+  // `words` is the memory that the RTL sees; it outlives this object.
+  Scoreboard(BuildParams params, const SparseMem& words);
+
+  void reset();
+  void set_cache_bypass(bool on) { bypass_ = on; }
+  // Index after reset, or written by software.
+  void set_pml_index(unsigned ctx, std::uint16_t index);
+  std::uint16_t pml_index(unsigned ctx) const { return model_->pml_index(ctx); }
+  Mmu& model() { return *model_; }
+  ModelMemory& memory() { return memory_; }
+
+  // Software. `now` is the cycle from which it holds.
+  Reject commit(unsigned ctx, const ContextRegs& regs);
+  const ContextRegs& active(unsigned ctx) const { return *active_[ctx]; }
+  // Before the RTL's memory is written.
+  void poke(HostPhys addr, std::uint64_t word, std::uint64_t now);
+  void inject_error(HostPhys addr, unsigned n);
+  void inject_race(HostPhys addr, std::uint64_t word);
+  // The RTL's memory is about to make that injected write.
+  void race_happens(HostPhys addr, std::uint64_t word, std::uint64_t now);
+  void invalidation_accepted(const Invalidation& inv, std::uint64_t cycle);
+  void invalidation_acknowledged(std::uint64_t cycle);
+
+  // One request alone, and all that memory did for it.
+  Differences check_alone(const Answer& answer, const std::vector<Transaction>& log);
+
+  // Several in flight, told apart by id.
+  void accepted(unsigned id, const Access& access, std::uint64_t cycle);
+  Differences check_answer(unsigned id, const Answer& answer);
+  unsigned in_flight() const { return in_flight_; }
+  // Nothing is in flight any more. `log` is all that memory did since the last such check. The PML
+  // indices are those that the RTL reads now, one for each context.
+  Differences check_quiet(const std::vector<Transaction>& log, const std::vector<std::uint16_t>& indices);
+
+ private:
+  struct Flight {
+    bool busy = false;
+    Access access;
+    std::shared_ptr<const ContextRegs> regs;
+    std::uint64_t accepted = 0;
+    std::uint64_t since = 0;  // its walk read nothing before this cycle
+    std::uint64_t covered_at = 0;  // cycle of the last invalidation that covers it
+    // Accepted while this was in flight, and not acknowledged yet.
+    bool invalidated = false;
+  };
+  struct Verified {
+    std::uint64_t key = ~std::uint64_t{0};
+    std::uint64_t epoch = 0;
+    Translation translation;
+  };
+
+  void new_epoch() { ++epoch_; }
+  Differences check_hit(const Answer& answer, const std::shared_ptr<const ContextRegs>& regs);
+  bool verified_before(const Answer& answer, std::uint64_t key) const;
+  bool stale_allows(const Answer& answer, const ContextRegs& regs);
+  StaleEntry entry_of(const Answer& answer, const std::shared_ptr<const ContextRegs>& regs,
+                      const WalkTrace& trace) const;
+  void remember_walk(const Answer& answer, StaleEntry entry);
+  // A walk in flight when a covering invalidation arrives inserts nothing that later requests may hit.
+  void retire_if_covered(const Flight& flight, StaleEntry& entry) const;
+  Result run_model(const Access& access, const ContextRegs& regs, WalkTrace& trace);
+  Differences explain_without_model(const Flight& flight, const Answer& answer);
+  void compare_log(const std::vector<Transaction>& log, const WalkTrace& trace, Differences& out) const;
+  void judge_transactions(const std::vector<Transaction>& log, Differences& out);
+  void judge_record(const Transaction& t, Differences& out);
+  void compare_words(const std::vector<Transaction>& log, bool exact, Differences& out);
+  void compare_window(const std::vector<Transaction>& log, Differences& out);
+  void compare_bus_errors(const std::vector<Transaction>& log, Differences& out) const;
+  bool in_log_page(HostPhys addr) const;
+
+  BuildParams params_;
+  const SparseMem& words_;
+  WordHistory history_;
+  ModelMemory memory_;
+  std::optional<Mmu> model_;
+  Judge judge_;
+  StaleSet stale_;
+  std::vector<std::shared_ptr<const ContextRegs>> active_;
+  std::vector<std::uint64_t> previous_log_page_;  // records under way still go there after a COMMIT
+  bool bypass_ = false;
+  std::uint64_t epoch_ = 0;  // of software changes
+  std::vector<Verified> verified_;
+
+  std::array<Flight, 256> flight_;
+  unsigned in_flight_ = 0;
+  Invalidation open_invalidation_;  // accepted, not acknowledged
+  ContextRegs open_regs_;
+  std::uint64_t open_since_ = 0;
+  std::vector<std::uint64_t> bus_errors_;  // addresses answered in this window
+  bool stirred_ = false;  // effects of this window depend on an order that nobody sees
+  std::unordered_map<std::uint64_t, std::int64_t> reads_;  // by address: model's minus the RTL's, this window
+  std::vector<WalkTrace::Record> records_;                 // of the model, this window
+  std::vector<std::uint16_t> log_index_;                   // where the RTL's next record belongs, by context
+};
+
+}  // namespace vmmu::tb

@@ -1,0 +1,47 @@
+// What memory words held before software changed them, as far as it still matters to an answer not yet
+// judged. Changes by the MMU are left out: they add flags, which no translation loses by.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <unordered_map>
+#include <vector>
+
+#include "vmmu/phys_mem.hpp"
+
+namespace vmmu::tb {
+
+class WordHistory {
+ public:
+  struct Version {
+    std::uint64_t until = 0;  // the word held `value` in all cycles before this one
+    std::uint64_t value = 0;
+  };
+
+  void changed(HostPhys addr, std::uint64_t before, std::uint64_t now) {
+    versions_[addr.value].push_back({now, before});
+  }
+  void clear() { versions_.clear(); }
+  bool empty() const { return versions_.empty(); }
+
+  // Oldest first; null: the word has always been what it is now.
+  const std::vector<Version>* versions(HostPhys addr) const {
+    const auto it = versions_.find(addr.value);
+    return it == versions_.end() ? nullptr : &it->second;
+  }
+
+  // The word in cycle `time`; `current` is what it holds now.
+  std::uint64_t at(HostPhys addr, std::uint64_t time, std::uint64_t current) const {
+    const std::vector<Version>* list = versions_.empty() ? nullptr : versions(addr);
+    if (list == nullptr) return current;
+    for (const Version& v : *list) {
+      if (v.until > time) return v.value;
+    }
+    return current;
+  }
+
+ private:
+  std::unordered_map<std::uint64_t, std::vector<Version>> versions_;
+};
+
+}  // namespace vmmu::tb
