@@ -17,9 +17,7 @@ bool key_denies(const ContextRegs& regs, const Access& access, const GuestRights
 }
 
 // SDM 4.6.1, supervisor-mode data access to a user-mode address.
-bool smap_denies(const ContextRegs& regs, const Access& access) {
-  return regs.smap && (access.implicit || !access.ac);
-}
+bool smap_denies(const ContextRegs& regs, const Access& access) { return regs.smap && (access.implicit || !access.ac); }
 
 // SDM 4.6.1, accesses in supervisor mode.
 bool supervisor_permitted(const ContextRegs& regs, const Access& access, const GuestRights& rights) {

@@ -32,9 +32,7 @@ class EptEntry {
   EptEntry(std::uint64_t word, unsigned level) : word_(word), level_(level) {}
 
   // SDM 28.3.2: any of bits 2:0, with mode-based execute control bit 10 too.
-  bool present(const ContextRegs& regs) const {
-    return has(ept::R | ept::W | ept::X) || (regs.mbe && has(ept::XU));
-  }
+  bool present(const ContextRegs& regs) const { return has(ept::R | ept::W | ept::X) || (regs.mbe && has(ept::XU)); }
 
   // SDM 28.3.3.1. Execute-only is supported, so R = 0 with X = 1 is legal.
   bool misconfigured(const ContextRegs& regs) const {

@@ -1,5 +1,7 @@
 #include "vmmu/mmu.hpp"
 
+#include <algorithm>
+
 #include "commit_rules.hpp"
 #include "guest_walk.hpp"
 #include "scratch_mem.hpp"
@@ -7,8 +9,18 @@
 
 namespace vmmu {
 
-Mmu::Mmu(BuildParams params, PhysMem& memory)
-    : params_(params), memory_(memory), contexts_(params.num_contexts) {}
+namespace {
+
+// The width after reset is legal in every build.
+std::uint8_t reset_width(const BuildParams& params) {
+  return static_cast<std::uint8_t>(std::min<unsigned>(ContextRegs{}.maxphyaddr, params.pa_bits));
+}
+
+}  // namespace
+
+Mmu::Mmu(BuildParams params, PhysMem& memory) : params_(params), memory_(memory), contexts_(params.num_contexts) {
+  for (Context& context : contexts_) context.regs.maxphyaddr = reset_width(params_);
+}
 
 Reject Mmu::commit(unsigned ctx, const ContextRegs& regs) {
   const Reject reject = judge_commit(regs, params_.pa_bits);

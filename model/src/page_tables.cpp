@@ -21,9 +21,7 @@ static_assert(pt::PS == ept::PS);
 
 bool aligned(std::uint64_t address, PageSize size) { return (address & (page_bytes(size) - 1)) == 0; }
 
-bool within(std::uint64_t address, PageSize size, unsigned width) {
-  return address <= bit(width) - page_bytes(size);
-}
+bool within(std::uint64_t address, PageSize size, unsigned width) { return address <= bit(width) - page_bytes(size); }
 
 bool canonical(GuestVirt gva, unsigned levels) {
   const std::uint64_t upper = bit_range(63, levels == 5 ? 56 : 47);

@@ -20,8 +20,8 @@ constexpr std::uint64_t PWT = bit(3);
 constexpr std::uint64_t PCD = bit(4);
 constexpr std::uint64_t A = bit(5);
 constexpr std::uint64_t D = bit(6);
-constexpr std::uint64_t PS = bit(7);         // levels 2 and up
-constexpr std::uint64_t PAT = bit(7);        // level 1
+constexpr std::uint64_t PS = bit(7);   // levels 2 and up
+constexpr std::uint64_t PAT = bit(7);  // level 1
 constexpr std::uint64_t G = bit(8);
 constexpr std::uint64_t PAT_LARGE = bit(12);  // 2 MiB and 1 GiB leaves
 constexpr std::uint64_t NX = bit(63);
@@ -40,9 +40,9 @@ constexpr std::uint64_t D = bit(9);
 constexpr std::uint64_t XU = bit(10);
 }  // namespace ept
 
-namespace eptp {  // SDM 25.6.11
-constexpr std::uint64_t kWriteBack = 6;               // bits 2:0, memory type of the tables
-constexpr std::uint64_t kWalkLengthFour = 3u << 3;    // bits 5:3, levels minus one
+namespace eptp {                                    // SDM 25.6.11
+constexpr std::uint64_t kWriteBack = 6;             // bits 2:0, memory type of the tables
+constexpr std::uint64_t kWalkLengthFour = 3u << 3;  // bits 5:3, levels minus one
 constexpr std::uint64_t kAccessedDirty = bit(6);
 }  // namespace eptp
 

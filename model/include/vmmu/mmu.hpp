@@ -12,8 +12,8 @@
 namespace vmmu {
 
 struct BuildParams {
-  unsigned num_contexts = 4;    // 2 .. 16
-  unsigned pa_bits = 52;        // 36 .. 52
+  unsigned num_contexts = 4;     // 2 .. 16
+  unsigned pa_bits = 52;         // 36 .. 52
   unsigned max_restarts = 1024;  // a walk restarted more often than this is a bus error at the word that it lost
 };
 

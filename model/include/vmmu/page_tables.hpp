@@ -30,21 +30,21 @@ struct EptAttr {
   bool read = true;
   bool write = true;
   bool execute = true;
-  bool user_execute = false;      // bit 10, which only MBE looks at
+  bool user_execute = false;     // bit 10, which only MBE looks at
   std::uint8_t memory_type = 6;  // 0 .. 7, also the illegal ones 2, 3, 7
   bool ignore_pat = false;
   bool accessed = false;
   bool dirty = false;
 };
 
-enum class [[nodiscard]] MapError : std::uint8_t {
-  None,
-  AlreadyMapped,   // the entry is in use: the page, a part of it, or a table for parts of it
-  LargePageAbove,  // an entry above is a leaf already
-  Misaligned,      // an address is no multiple of the page size
-  OutOfRange,      // gVA not canonical, gPA at or above 2^48 under EPT, or an address at or above 2^52
-  NoEpt,           // emap() without nested paging
-  TableCollision,  // the next table page is one that holds a table already
+enum class [[nodiscard]] MapError : std::uint8_t{
+    None,
+    AlreadyMapped,   // the entry is in use: the page, a part of it, or a table for parts of it
+    LargePageAbove,  // an entry above is a leaf already
+    Misaligned,      // an address is no multiple of the page size
+    OutOfRange,      // gVA not canonical, gPA at or above 2^48 under EPT, or an address at or above 2^52
+    NoEpt,           // emap() without nested paging
+    TableCollision,  // the next table page is one that holds a table already
 };
 const char* to_string(MapError error);
 
@@ -69,7 +69,7 @@ struct TableConfig {
   PageSize nested_page = PageSize::k4K;  // size of the EPT leaves made without being asked for
   // Host address minus guest-physical address of these leaves, modulo 2^64; a multiple of nested_page.
   std::uint64_t offset = 0;
-  EptAttr nested_attr = {};  // attributes of these leaves
+  EptAttr nested_attr = {};          // attributes of these leaves
   GuestPhys guest_tables{0x100000};  // guest tables are taken upward from here, 4 KiB each, root first
   HostPhys ept_tables{0x200000};     // EPT tables likewise
 };

@@ -18,8 +18,7 @@ class PhysMem {
   virtual ~PhysMem() = default;
   virtual std::optional<std::uint64_t> read(HostPhys addr) = 0;
   // Writes `desired` if the word equals `expected`. Returns the word found before.
-  virtual std::optional<std::uint64_t> compare_swap(HostPhys addr, std::uint64_t expected,
-                                                    std::uint64_t desired) = 0;
+  virtual std::optional<std::uint64_t> compare_swap(HostPhys addr, std::uint64_t expected, std::uint64_t desired) = 0;
   virtual bool write(HostPhys addr, std::uint64_t word) = 0;
   // Looks without counting as an access and without failing.
   virtual std::uint64_t peek(HostPhys addr) const = 0;
@@ -37,8 +36,7 @@ class SparseMem : public PhysMem {
   SparseMem& operator=(SparseMem&&) noexcept;
 
   std::optional<std::uint64_t> read(HostPhys addr) override;
-  std::optional<std::uint64_t> compare_swap(HostPhys addr, std::uint64_t expected,
-                                            std::uint64_t desired) override;
+  std::optional<std::uint64_t> compare_swap(HostPhys addr, std::uint64_t expected, std::uint64_t desired) override;
   bool write(HostPhys addr, std::uint64_t word) override;
   std::uint64_t peek(HostPhys addr) const override;
   void poke(HostPhys addr, std::uint64_t word);  // software writes

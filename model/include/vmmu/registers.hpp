@@ -22,13 +22,13 @@ struct ContextRegs {
   bool pml_en = false;   // page-modification logging
   bool page1g = true;    // the guest has 1 GiB pages (CPUID 80000001H EDX bit 26)
 
-  std::uint64_t cr3 = 0;         // bits 51:12 root (gPA under EPT, else hPA), 11:0 PCID with pcide
-  std::uint64_t eptp = 0;        // SDM 25.6.11
+  std::uint64_t cr3 = 0;   // bits 51:12 root (gPA under EPT, else hPA), 11:0 PCID with pcide
+  std::uint64_t eptp = 0;  // SDM 25.6.11
   std::uint16_t vpid = 0;
   std::uint32_t pkru = 0;        // SDM 4.6.2: bit 2i = AD, bit 2i+1 = WD of key i
   std::uint8_t maxphyaddr = 46;  // 32 .. width of the build
   std::uint32_t fault_target = 0;
-  std::uint64_t pml_addr = 0;    // hPA of the PML page, 4 KiB aligned
+  std::uint64_t pml_addr = 0;  // hPA of the PML page, 4 KiB aligned
   std::uint16_t pml_watermark = 0xffff;
 
   bool operator==(const ContextRegs&) const = default;
