@@ -25,10 +25,14 @@ std::string text_differences(const std::string& file, const ScenarioReport& repo
 }
 
 std::string text_unsupported(const std::string& file, const ScenarioReport& report) {
-  if (report.unsupported == 0) return "";
+  std::uint64_t surprises = 0;
+  for (const StatementResult& r : report.results) {
+    if (r.unsupported && !r.expected.empty() && r.expected != "unsup") ++surprises;
+  }
+  if (surprises == 0) return "";
   const std::string reason = report.unsupported_because.empty() ? "" : ": " + report.unsupported_because;
   return fmt::format("{}:{}: scenario {}: {} accesses answered unsup{}\n", file, report.scenario->at.line,
-                     report.scenario->name, report.unsupported, reason);
+                     report.scenario->name, surprises, reason);
 }
 
 std::string text_notes(const std::string& file, const ScenarioReport& report) {

@@ -10,7 +10,7 @@ namespace vmmu::tb {
 
 // What differs, as text: for people, with the place in the file. Empty when nothing does.
 std::string text_differences(const std::string& file, const ScenarioReport& report);
-// Accesses that this build could not run, in one line; empty if there are none.
+// Accesses that this build could not run although the file expects an outcome, in one line; empty if there are none.
 std::string text_unsupported(const std::string& file, const ScenarioReport& report);
 // Notes, one line each.
 std::string text_notes(const std::string& file, const ScenarioReport& report);
