@@ -25,6 +25,7 @@ module vmmu_log
     input  logic [CtxWidth-1:0] index_ctx_i,
     input  logic [15:0] index_wdata_i,
     output logic [Cfg.NumContexts-1:0][15:0] index_o,
+    output logic [Cfg.NumContexts-1:0]       index_busy_o,  // records are on their way: software waits
     input  logic [Cfg.NumContexts-1:0] error_i,   // LOG_ERROR is pending
     output logic [Cfg.NumContexts-1:0] set_error_o,
     output logic [Cfg.NumContexts-1:0] set_watermark_o,
@@ -44,6 +45,7 @@ module vmmu_log
   logic [15:0] index_q [Cfg.NumContexts];
   logic [FrameWidth-1:0] base_q [Cfg.NumContexts];
   logic [CountWidth-1:0] held_q [Cfg.NumContexts];  // reserved or in the queue
+  logic [CountWidth-1:0] queued_q [Cfg.NumContexts];  // in the queue
   logic [CountWidth-1:0] held_all_q;
 
   // ---------------------------------------------------------------- room
@@ -95,7 +97,11 @@ module vmmu_log
     set_error_o[hctx]     = done && mem_rsp_error_i;
     set_watermark_o[hctx] = good && (index_q[hctx] - 16'd1 == watermark_i[hctx]);
     wrote_o[hctx]         = good;
-    for (int unsigned c = 0; c < Cfg.NumContexts; c++) index_o[c] = index_q[c];
+    for (int unsigned c = 0; c < Cfg.NumContexts; c++) begin
+      index_o[c]      = index_q[c];
+      // Records that memory keeps unanswered must not hold up the register port.
+      index_busy_o[c] = (queued_q[c] != '0) && !mem_quarantined_i;
+    end
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -105,6 +111,7 @@ module vmmu_log
       for (int unsigned c = 0; c < Cfg.NumContexts; c++) begin
         index_q[c] <= 16'h1ff;
         held_q[c]  <= '0;
+        queued_q[c] <= '0;
       end
     end else begin
       if (mem_valid_o && mem_ready_i) waiting_q <= 1'b1;
@@ -115,6 +122,8 @@ module vmmu_log
         held_q[c] <= held_q[c] + CountWidth'((walk_op_i == LogReserve) && (wctx == CtxBits'(c))) -
                      CountWidth'((walk_op_i == LogRelease) && (wctx == CtxBits'(c))) -
                      CountWidth'(done && (hctx == CtxBits'(c)));
+        queued_q[c] <= queued_q[c] + CountWidth'((walk_op_i == LogPush) && (wctx == CtxBits'(c))) -
+                       CountWidth'(done && (hctx == CtxBits'(c)));
       end
       if (good) index_q[hctx] <= index_q[hctx] - 16'd1;
       if (index_we_i) index_q[CtxBits'(index_ctx_i)] <= index_wdata_i;

@@ -30,6 +30,7 @@ module vmmu_regs
     // log
     output logic        index_we_o,
     input  logic [Cfg.NumContexts-1:0][15:0] index_i,
+    input  logic [Cfg.NumContexts-1:0]       index_busy_i,
     input  logic [63:0] error_record_i,
     // counters
     output logic [4:0]  counter_index_o,
@@ -43,6 +44,7 @@ module vmmu_regs
 );
   localparam int unsigned CtxBits = $clog2(Cfg.NumContexts);
   localparam int unsigned CapWords = $bits(cfg_t) / 32;
+  localparam logic [63:0] Identification = 64'h0000_0001_554d_4d56;  // version 1, "VMMU"
 
   // ---------------------------------------------------------------- one access
   logic busy_q;
@@ -83,7 +85,7 @@ module vmmu_regs
   assign write_now      = busy_q && req_q.write;
   assign staged_we_o    = write_now && in_host && staged_known_i;
   assign commit_valid_o = write_now && is_commit;
-  assign index_we_o     = write_now && is_index;
+  assign index_we_o     = write_now && is_index && !index_busy_i[ctx];
 
   // ---------------------------------------------------------------- live registers
   logic [Cfg.NumContexts-1:0][NumEvents-1:0] events_q;
@@ -125,12 +127,13 @@ module vmmu_regs
     else if (is_error_record) reg_rsp_o = '{rdata: error_record_i, error: req_q.write};
     else if (is_counter) reg_rsp_o = '{rdata: counter_i, error: req_q.write};
     else if (is_cap) reg_rsp_o = '{rdata: 64'(caps[cap_index]), error: req_q.write};
-    else if (in_global && (req_q.addr == RegGlobalId)) reg_rsp_o = '{rdata: 64'h0000_0001_554d_4d56, error: req_q.write};
+    else if (in_global && (req_q.addr == RegGlobalId)) reg_rsp_o = '{rdata: Identification, error: req_q.write};
     else if (in_global && (req_q.addr == RegGlobalCtrl)) reg_rsp_o.rdata = 64'({freeze_o, bypass_o});
     else reg_rsp_o.error = 1'b1;
     if (req_q.write) reg_rsp_o.rdata = '0;
   end
-  assign reg_rsp_valid_o = busy_q && (!commit_valid_o || commit_done_i);
+  // The index is told only when memory has every record before it.
+  assign reg_rsp_valid_o = busy_q && (!commit_valid_o || commit_done_i) && !(is_index && index_busy_i[ctx]);
 
   logic unused_bits;
   assign unused_bits = ^host_offset;

@@ -152,7 +152,7 @@ module vmmu_top
   mem_req_t log_mem_req;
   logic [Contexts-1:0][FrameWidth-1:0] pml_base;
   logic [Contexts-1:0][15:0] pml_watermark, pml_index;
-  logic [Contexts-1:0] old_bank_busy, log_error, set_log_error, set_watermark, pml_record;
+  logic [Contexts-1:0] pml_busy, old_bank_busy, log_error, set_log_error, set_watermark, pml_record;
   logic index_we;
   logic [CtxWidth-1:0] reg_ctx;
   logic [63:0] reg_wdata, error_record;
@@ -162,7 +162,8 @@ module vmmu_top
       .walk_ctx_i(log_ctx), .walk_full_o(log_full), .walk_room_o(log_room), .walk_op_i(log_op),
       .walk_page_i(log_page),
       .base_i(pml_base), .watermark_i(pml_watermark), .old_bank_busy_i(old_bank_busy),
-      .index_we_i(index_we), .index_ctx_i(reg_ctx), .index_wdata_i(reg_wdata[15:0]), .index_o(pml_index),
+      .index_we_i(index_we), .index_ctx_i(reg_ctx), .index_wdata_i(reg_wdata[15:0]),
+      .index_o(pml_index), .index_busy_o(pml_busy),
       .error_i(log_error), .set_error_o(set_log_error), .set_watermark_o(set_watermark), .wrote_o(pml_record),
       .error_record_o(error_record),
       .mem_valid_o(log_mem_valid), .mem_ready_i(log_mem_ready), .mem_req_o(log_mem_req),
@@ -260,7 +261,7 @@ module vmmu_top
       .staged_known_i(staged_known), .staged_rdata_i(staged_rdata),
       .commit_valid_o(commit_valid), .commit_done_i(commit_done), .commit_busy_i(commit_busy),
       .commit_reject_i(commit_reject),
-      .index_we_o(index_we), .index_i(pml_index), .error_record_i(error_record),
+      .index_we_o(index_we), .index_i(pml_index), .index_busy_i(pml_busy), .error_record_i(error_record),
       .counter_index_o(counter_index), .counter_i(counter),
       .set_events_i(set_events), .events_o(events), .bypass_o(bypass), .freeze_o(freeze)
   );
