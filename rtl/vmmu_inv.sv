@@ -131,7 +131,7 @@ module vmmu_inv
   assign cover_all_o   = every_ctx;
   assign cover_ctx_o   = op_q.ctx;
   assign drop_o        = (state_q == Drop) && by_address;
-  assign drop_page_o   = `VMMU_MUT(17, op_q.addr[63:12], req_i.addr[63:12]);
+  assign drop_page_o   = `VMMU_MUT(17, op_q.addr[63:12], {op_q.addr[62:12], 1'b0});
   assign flush_o       = (state_q == Drop) && (op_q.op == InvAll);
   assign ctx_valid_o   = state_q == Retire;
   assign ctx_load_o    = op_q.op == InvLoadCr3;

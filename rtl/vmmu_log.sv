@@ -85,7 +85,7 @@ module vmmu_log
   assign mem_valid_o = queued && !waiting_q && !mem_quarantined_i;
   assign mem_req_o   = '{
       op: MemWrite, id: MemIdWidth'(Cfg.NumWalks), addr: {base_q[hctx], index_q[hctx][8:0], 3'b000},
-      wdata: 64'({head.page, 12'd0}), expected: '0
+      wdata: `VMMU_MUT(26, 64'({head.page, 12'd0}), 64'({head.page, 12'd8})), expected: '0
   };
 
   logic good;

@@ -63,6 +63,9 @@ module vmmu_walk_step
   endfunction
 
   // ---------------------------------------------------------------- what this step is
+  logic failed;  // the memory reply is an error
+  assign failed = (step_i == StepReply) && `VMMU_MUT(21, error_i, 1'b0);
+
   logic nested_on, ept_ad, pml_on, mbe;
   assign nested_on = regs_i.ctrl[CtrlEptEn];
   assign ept_ad    = regs_i.eptp[6];
@@ -71,7 +74,7 @@ module vmmu_walk_step
 
   logic begins, reply, guest_read, nested_read, guest_flag, nested_flag, log_retry;
   assign begins      = (step_i == StepStart) || ((step_i == StepResume) && (walk_i.phase == PhRestart));
-  assign reply       = (step_i == StepReply) && !error_i;
+  assign reply       = (step_i == StepReply) && !failed;
   assign guest_read  = reply && (walk_i.phase == PhGuestRead);
   assign nested_read = reply && (walk_i.phase == PhNestedRead);
   assign guest_flag  = reply && (walk_i.phase == PhGuestFlag);
@@ -136,7 +139,7 @@ module vmmu_walk_step
         acc.nsize      = size;
         acc.ndirty     = !ept_ad || dirty || want_w;
         acc.log_wanted = pml_on && want_w && !dirty;
-        acc.hpa        = leaf_address(data_i, size, walk_i.gpa[29:0]);
+        acc.hpa        = leaf_address(data_i, `VMMU_MUT(18, size, Size4K), walk_i.gpa[29:0]);
       end
     end
     if (guest_read) begin
@@ -186,12 +189,12 @@ module vmmu_walk_step
     // While a guest flag is swapped, the write is the access's own; while an EPT flag is, that of the gPA access.
     if (swap_nested) swap_wanted = NestedA | ((swap_leaf && want_w) ? NestedD : 64'd0);
     else             swap_wanted = GuestA | ((swap_leaf && (op == OpWrite)) ? GuestD : 64'd0);
-    swap_done = (data_i == walk_i.expected) ||
+    swap_done = `VMMU_MUT(25, 1'b0, 1'b1) || (data_i == walk_i.expected) ||
         (((data_i ^ walk_i.expected) & ~(swap_nested ? (NestedA | NestedD) : (GuestA | GuestD))) == 64'd0 &&
          (data_i & swap_wanted) == swap_wanted);
     swap_again = !swap_done &&
         ((data_i ^ walk_i.expected) & ~(swap_nested ? (NestedA | NestedD) : (GuestA | GuestD))) == 64'd0;
-    swap_lost = !swap_done && !swap_again;
+    swap_lost = `VMMU_MUT(25, !swap_done && !swap_again, 1'b0);
   end
 
   // The dirty flag went from 0 to 1 by this swap. No reply in time counts as done: a duplicate record is
@@ -202,7 +205,7 @@ module vmmu_walk_step
       ((nested_flag && (data_i == walk_i.expected)) || (step_i == StepFail));
   assign log_drop = swap_holds && !log_now &&
       ((nested_flag && (swap_lost || (swap_done && swap_leaf))) || (step_i == StepFail) ||
-       ((step_i == StepReply) && error_i));
+       failed);
 
   // ---------------------------------------------------------------- where the walk stands now
   logic nested_judged, nested_complete, guest_judged, guest_complete;
@@ -211,8 +214,8 @@ module vmmu_walk_step
   logic guest_leaf_ok;
   assign guest_leaf_ok   = guest_read && !not_present && !bad && leaf && !denied;
   assign nested_judged   = (nested_read && !not_present && !bad && leaf && !nested_denied) || log_retry;
-  assign ask_log         = nested_judged && (acc.nmask != '0) && pml_on;
-  assign log_denies      = ask_log && log_full_i;
+  assign ask_log         = nested_judged && `VMMU_MUT(23, acc.nmask != '0, 1'b1) && pml_on;
+  assign log_denies      = ask_log && `VMMU_MUT(24, log_full_i, 1'b0);
   assign log_waits       = ask_log && !log_full_i && acc.log_wanted && !log_room_i;
   assign go_nested_flag  = (nested_judged && (acc.nmask != '0) && !log_denies && !log_waits) ||
                            (nested_flag && swap_done && (walk_i.nmask != '0));
@@ -291,7 +294,7 @@ module vmmu_walk_step
     fault.target = regs_i.fault_target;
     fault.gva = gva;
     fault.gva_valid = 1'b1;
-    if ((step_i == StepFail) || ((step_i == StepReply) && error_i)) begin
+    if ((step_i == StepFail) || failed) begin
       fault.kind = FaultBus;
       fault.addr = 64'({walk_i.addr, 3'b000});
     end else if (begins && !canonical) begin
@@ -305,7 +308,7 @@ module vmmu_walk_step
     end else if (nested_read && (not_present || (leaf && nested_denied))) begin
       fault.kind = FaultEptViolation;
       fault.code = ept_code;
-      fault.addr = 64'(walk_i.gpa);
+      fault.addr = `VMMU_MUT(20, 64'(walk_i.gpa), 64'({walk_i.gpa[PaWidth-1:12], gva[11:0]}));
     end else if (log_denies) begin
       fault.kind = FaultPmlFull;
     end else if (table_not_writable) begin
@@ -422,7 +425,7 @@ module vmmu_walk_step
   size_e inserted;
   logic [PermWidth-1:0] perm;
   always_comb begin
-    inserted = (nested_on && (acc.nsize < acc.gsize)) ? acc.nsize : acc.gsize;
+    inserted = (nested_on && `VMMU_MUT(19, acc.nsize < acc.gsize, 1'b0)) ? acc.nsize : acc.gsize;
     perm = allowed;
     if (!acc.gdirty || (nested_on && !(acc.nperm.w && acc.ndirty))) begin
       perm[PermUserWrite]  = 1'b0;
@@ -441,7 +444,7 @@ module vmmu_walk_step
   end
 
   logic [PaWidth-1:0] answer;
-  assign answer = nested_on ? acc.hpa : acc.gpa;
+  assign answer = nested_on ? `VMMU_MUT(22, acc.hpa, acc.hpa & {{4{1'b0}}, {48{1'b1}}}) : acc.gpa;
   always_comb begin
     rsp_o = '{
         ctx: miss_i.req.ctx, id: miss_i.req.id, source: SrcWalk, hpa: answer, size: inserted, pat: acc.pat,
