@@ -84,6 +84,7 @@ int replay(const ReplayOptions& options) {
   const ReplayResult result =
       replay_all(make, cases, trace, options.jobs, [&progress](std::uint64_t done) { progress.at(done); });
   if (!result.error.empty()) {
+    progress.clear();
     fmt::print(stderr, "{}\n", result.error);
     return kExitMismatch;
   }

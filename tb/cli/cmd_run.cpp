@@ -140,8 +140,8 @@ int run(const RunCommand& command) {
 void add_run(CLI::App& app, int& status) {
   const auto command = std::make_shared<RunCommand>();
   CLI::App* sub = app.add_subcommand("run", "runs scenario files");
-  sub->add_option("files", command->files, "scenario files, plain, gzip, xz or zstd; - is standard input")
-      ->type_name("FILE")
+  sub->add_option("FILE", command->files, "scenario files, plain, gzip, xz or zstd; - is standard input")
+      ->type_name("")
       ->required();
   add_engine_options(*sub, command->engine);
   sub->add_flag("--fresh", command->options.fresh, "bypass all caches in every access");

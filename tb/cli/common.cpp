@@ -75,16 +75,23 @@ run: one object per access, and one per failed `expect` or commit
   differences   array of texts: where RTL and model differ; absent when they agree
 
 replay: one object per mode and page sizes
+  trace         name of the trace
   mode          native or nested
   guest_page    size of the guest's pages: 4K, 2M, 1G
   vmm_page      size of the nested pages: 4K, 2M, 1G; absent in native mode
   engine        rtl, model or both
   preset        as above
   accesses      accesses replayed
+  l1_misses     accesses that missed the L1 TLB; absent from the model, which has no caches
+  miss_ratio    l1_misses / accesses
+  walks         page walks; absent when the engine does not count them
   references    page-table entries read
-  walks         page walks
+  references_per_walk  references / walks
   cycles        clock cycles; absent from the model
+  cycles_per_access    cycles / accesses
   mismatches    differences between RTL and model, and accesses that did not reach the mapped address
+  seconds       time that the replay took
+  accesses_per_second  accesses / seconds
 
 info: one object
   version       of the program

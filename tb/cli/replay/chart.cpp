@@ -57,7 +57,7 @@ std::string bar_chart(const std::string& title, const std::string& unit, const s
     svg += fmt::format(
         "  <text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n"
         "  <rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\" fill=\"{}\"/>\n"
-        "  <text x=\"{:.1f}\" y=\"{}\">{:.2f}</text>\n",
+        "  <text x=\"{:.1f}\" y=\"{}\">{:.3f}</text>\n",
         kLabelWidth - 8, y + 16, escaped(bar.label), kLabelWidth, y + 3, length, kRow - 6,
         bar.bad ? "#c0392b" : "#2c6fbb", kLabelWidth + length + 6, y + 16, bar.value);
     y += kRow;
