@@ -32,14 +32,10 @@ constexpr std::size_t kBlock = std::size_t{1} << 16;
 
 const char* format_name(Format format) {
   switch (format) {
-    case Format::Gzip:
-      return "gzip";
-    case Format::Xz:
-      return "xz";
-    case Format::Zstd:
-      return "zstd";
-    case Format::Plain:
-      break;
+    case Format::Gzip: return "gzip";
+    case Format::Xz: return "xz";
+    case Format::Zstd: return "zstd";
+    case Format::Plain: break;
   }
   return "plain";
 }
@@ -197,17 +193,10 @@ class CompressedInput : public Input {
     stream_ = std::make_unique<io::filtering_streambuf<io::input>>();
     constexpr std::streamsize kBuffer = kBlock;
     switch (format_) {
-      case Format::Gzip:
-        stream_->push(io::gzip_decompressor(io::gzip::default_window_bits, kBuffer), kBuffer);
-        break;
-      case Format::Xz:
-        stream_->push(io::lzma_decompressor(kBuffer), kBuffer);
-        break;
-      case Format::Zstd:
-        stream_->push(io::zstd_decompressor(kBuffer), kBuffer);
-        break;
-      case Format::Plain:
-        break;
+      case Format::Gzip: stream_->push(io::gzip_decompressor(io::gzip::default_window_bits, kBuffer), kBuffer); break;
+      case Format::Xz: stream_->push(io::lzma_decompressor(kBuffer), kBuffer); break;
+      case Format::Zstd: stream_->push(io::zstd_decompressor(kBuffer), kBuffer); break;
+      case Format::Plain: break;
     }
     stream_->push(RawDevice(file_.get(), frames), kBuffer);
   }

@@ -87,14 +87,10 @@ bool add(std::vector<PackedAccess>& accesses, std::uint64_t limit, const TraceRe
 
 bool add(std::vector<PackedAccess>& accesses, std::uint64_t limit, const TraceRecord& record) {
   switch (record.kind) {
-    case TraceRecord::Kind::None:
-      return true;
-    case TraceRecord::Kind::Read:
-      return add(accesses, limit, record, Op::Read);
-    case TraceRecord::Kind::Write:
-      return add(accesses, limit, record, Op::Write);
-    case TraceRecord::Kind::Fetch:
-      return add(accesses, limit, record, Op::Fetch);
+    case TraceRecord::Kind::None: return true;
+    case TraceRecord::Kind::Read: return add(accesses, limit, record, Op::Read);
+    case TraceRecord::Kind::Write: return add(accesses, limit, record, Op::Write);
+    case TraceRecord::Kind::Fetch: return add(accesses, limit, record, Op::Fetch);
     case TraceRecord::Kind::Modify:
       return add(accesses, limit, record, Op::Read) && add(accesses, limit, record, Op::Write);
   }

@@ -144,17 +144,10 @@ ParsedLine parse_text_line(std::string_view line) {
   cursor.skip_spaces();
   if (cursor.at_end() || cursor.peek() == '#') return record;
   switch (cursor.peek()) {
-    case 'r':
-      record.kind = TraceRecord::Kind::Read;
-      break;
-    case 'w':
-      record.kind = TraceRecord::Kind::Write;
-      break;
-    case 'x':
-      record.kind = TraceRecord::Kind::Fetch;
-      break;
-    default:
-      return cursor.expected("`r`, `w` or `x`, as in `r 0x401000 8`");
+    case 'r': record.kind = TraceRecord::Kind::Read; break;
+    case 'w': record.kind = TraceRecord::Kind::Write; break;
+    case 'x': record.kind = TraceRecord::Kind::Fetch; break;
+    default: return cursor.expected("`r`, `w` or `x`, as in `r 0x401000 8`");
   }
   cursor.skip(1);
   if (!cursor.skip_spaces()) return cursor.expected("a space and the address of the access");

@@ -55,14 +55,9 @@ void ZstdFrames::field_done() {
     case State::Magic:
       if ((field() & kSkippableMask) == kSkippableMagic) return expect(State::SkipSize, 4);
       return field() == kFrameMagic ? expect(State::Descriptor, 1) : expect(State::Malformed, 0);
-    case State::SkipSize:
-      last_block_ = true;
-      return expect(State::BlockBody, field());
-    case State::Descriptor:
-      checksum_ = (field() & 4) != 0;
-      return expect(State::HeaderRest, header_rest(field()));
-    case State::HeaderRest:
-      return expect(State::BlockHeader, 3);
+    case State::SkipSize: last_block_ = true; return expect(State::BlockBody, field());
+    case State::Descriptor: checksum_ = (field() & 4) != 0; return expect(State::HeaderRest, header_rest(field()));
+    case State::HeaderRest: return expect(State::BlockHeader, 3);
     case State::BlockHeader: {
       // RFC 8878, 3.1.1.2: bit 0 last block, bits 2:1 type (1 is one repeated byte), bits 23:3 size.
       constexpr std::uint32_t kRepeatedByte = 1;
@@ -73,11 +68,9 @@ void ZstdFrames::field_done() {
     case State::BlockBody:
       if (!last_block_) return expect(State::BlockHeader, 3);
       return expect(State::Checksum, checksum_ ? 4 : 0);
-    case State::Checksum:
-      return expect(State::End, 0);
+    case State::Checksum: return expect(State::End, 0);
     case State::End:
-    case State::Malformed:
-      return;
+    case State::Malformed: return;
   }
 }
 

@@ -124,12 +124,9 @@ std::string mode_name(ReplayMode mode) { return mode == ReplayMode::Native ? "na
 
 std::string page_name(PageSize size) {
   switch (size) {
-    case PageSize::k4K:
-      return "4K";
-    case PageSize::k2M:
-      return "2M";
-    case PageSize::k1G:
-      return "1G";
+    case PageSize::k4K: return "4K";
+    case PageSize::k2M: return "2M";
+    case PageSize::k1G: return "1G";
   }
   return "?";
 }
