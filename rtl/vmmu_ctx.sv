@@ -63,7 +63,8 @@ module vmmu_ctx
       CtrlWidth'(1) << CtrlShadow | CtrlWidth'(1) << CtrlPrlEn | CtrlWidth'(1) << CtrlPrlDouble |
       CtrlWidth'(1) << CtrlSegLogEn | CtrlWidth'(1) << CtrlSegPromote | CtrlWidth'(1) << CtrlVsegMiss;
   localparam regs_t ResetRegs = '{
-      ctrl: CtrlWidth'(1) << CtrlPage1G, cr3: '0, eptp: '0, vpid: '0, pkru: '0, maxphyaddr: 6'(Cfg.PaBits),
+      ctrl: CtrlWidth'(1) << CtrlPage1G, cr3: '0, eptp: '0, vpid: '0, pkru: '0,
+      maxphyaddr: (Cfg.PaBits < 46) ? 6'(Cfg.PaBits) : 6'd46,
       fault_target: '0, pml_addr: '0, pml_watermark: 16'hffff
   };
 

@@ -54,6 +54,11 @@ package vmmu_int_pkg;
     return (ac ? 3'(PermSupReadAc) : 3'(PermSupRead)) + 3'(op);
   endfunction
 
+  // An implicit supervisor access is a supervisor access whatever the CPL (SDM 4.6).
+  function automatic logic user_effective(req_t r);
+    return r.user && !r.implicit;
+  endfunction
+
   // EFLAGS.AC counts for explicit supervisor accesses only (SDM 4.6.1).
   function automatic logic ac_effective(req_t r);
     return r.ac && !r.implicit && !r.user;

@@ -78,7 +78,7 @@ module vmmu_l1_array
     // An entry of the same page is replaced, else an empty way is taken, else the least recently used.
     fill_way = victim;
     for (int w = Ways - 1; w >= 0; w--) if (!valid_q[mset][w]) fill_way = WayWidth'(w);
-    for (int w = Ways - 1; w >= 0; w--) if (same_match[w]) fill_way = WayWidth'(w);
+    for (int w = Ways - 1; w >= 0; w--) if (`VMMU_MUT(11, same_match[w], 1'b0)) fill_way = WayWidth'(w);
     removed = '0;
     if (drop_i) removed = page_match;
     if (clear_i || fill_i) removed = `VMMU_MUT(11, same_match, '0);

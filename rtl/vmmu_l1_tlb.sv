@@ -91,7 +91,7 @@ module vmmu_l1_tlb
       chosen = data[0];
       size   = Size4K;
     end
-    allowed = `VMMU_MUT(13, chosen.perm[perm_index(req_i.op, req_i.user, ac_effective(req_i))], 1'b1);
+    allowed = `VMMU_MUT(13, chosen.perm[perm_index(req_i.op, user_effective(req_i), ac_effective(req_i))], 1'b1);
     hit_o   = req_valid_i && usable && (|match) && allowed;
     touch   = '0;
     if (hit_o) touch[2'(size)] = 1'b1;

@@ -159,15 +159,16 @@ module vmmu_walk_step
   end
 
   logic [PermWidth-1:0] allowed;
-  logic denied, key_violation, ac;
-  assign ac = ac_effective(miss_i.req);
+  logic denied, key_violation, user, ac;
+  assign user = user_effective(miss_i.req);
+  assign ac   = ac_effective(miss_i.req);
   vmmu_access_check u_access_check (
       .perm_i         (acc.gperm),
       .pkey_i         (acc.pkey),
       .ctrl_i         (regs_i.ctrl),
       .pkru_i         (regs_i.pkru),
       .op_i           (op),
-      .user_i         (miss_i.req.user),
+      .user_i         (user),
       .ac_i           (ac),
       .allowed_o      (allowed),
       .denied_o       (denied),
@@ -268,7 +269,7 @@ module vmmu_walk_step
     pf_code = '0;
     pf_code[0] = !not_present;
     pf_code[1] = op == OpWrite;
-    pf_code[2] = miss_i.req.user;
+    pf_code[2] = user;
     pf_code[3] = !not_present && bad;
     pf_code[4] = (op == OpFetch) && (regs_i.ctrl[CtrlNxe] || regs_i.ctrl[CtrlSmep]);
     pf_code[5] = !not_present && !bad && key_violation;
