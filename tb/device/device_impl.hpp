@@ -17,6 +17,7 @@ template <class Model>
 class VerilatedDevice final : public Device {
  public:
   explicit VerilatedDevice(const DeviceOptions& options) {
+    enter();
     context_.fatalOnError(false);
     context_.assertOn(true);
     context_.randReset(2);
@@ -32,13 +33,16 @@ class VerilatedDevice final : public Device {
   }
 
   ~VerilatedDevice() override {
+    enter();
 #if VM_TRACE_FST
     if (wave_) wave_->close();
 #endif
     model_->final();
+    model_.reset();
   }
 
   void settle() override {
+    enter();
     drive();
     model_->clk_i = 0;
     model_->eval();
@@ -47,6 +51,7 @@ class VerilatedDevice final : public Device {
   }
 
   void tick() override {
+    enter();
     model_->clk_i = 1;
     model_->eval();
     dump();
@@ -61,6 +66,9 @@ class VerilatedDevice final : public Device {
   }
 
  private:
+  // Several devices may live in one thread, and Verilator reports to the context that was used last.
+  void enter() { Verilated::threadContextp(&context_); }
+
   void drive() {
     Model& m = *model_;
     m.rst_ni = in.rst_n;
