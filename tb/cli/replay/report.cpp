@@ -110,6 +110,7 @@ std::string write_file(const std::string& path, const std::string& content) {
 std::string chart(const ReportHead& head, const std::vector<ReplayRow>& rows) {
   const bool timed = std::all_of(rows.begin(), rows.end(), [](const ReplayRow& row) { return row.cycles.has_value(); });
   std::vector<Bar> bars;
+  bars.reserve(rows.size());
   for (const ReplayRow& row : rows) {
     bars.push_back(
         {case_name(row.replay_case), ratio(timed ? *row.cycles : row.references, row.accesses), row.mismatches != 0});
