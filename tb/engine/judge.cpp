@@ -5,6 +5,8 @@ namespace {
 
 constexpr std::uint16_t kIndexWithRoom = 0x1ff;
 constexpr std::uint16_t kIndexFull = 0xffff;
+// Of one word, newest first; older ones are not considered.
+constexpr unsigned kMostVersions = 16;
 
 bool is_log_full(const Result& result) {
   const Fault* fault = std::get_if<Fault>(&result);
@@ -16,26 +18,23 @@ bool is_log_full(const Result& result) {
 Judge::Judge(BuildParams params, const SparseMem& words, const WordHistory& history)
     : view_(words, history), mmu_(params, view_), loaded_(params.num_contexts) {}
 
-std::uint64_t Judge::View::peek(HostPhys addr) const {
-  switch (mode) {
-    case Mode::Now: return words_.peek(addr);
-    case Mode::At: return history_.at(addr, time, words_.peek(addr));
-    case Mode::Choose: return choose(addr);
-  }
-  return 0;
-}
+std::uint64_t Judge::View::peek(HostPhys addr) const { return choosing ? choose(addr) : words_.peek(addr); }
 
 std::uint64_t Judge::View::choose(HostPhys addr) const {
   const std::uint64_t current = words_.peek(addr);
   const std::vector<WordHistory::Version>* list = history_.empty() ? nullptr : history_.versions(addr);
   if (list == nullptr) return current;
-  std::uint64_t candidates[16] = {current};
-  unsigned count = 1;
-  for (auto it = list->rbegin(); it != list->rend() && count < 16; ++it) {
-    if (it->until <= time) break;
-    candidates[count++] = it->value;
+  // A version holds from the end of the one before it to its own.
+  std::uint64_t candidates[kMostVersions];
+  unsigned count = 0;
+  std::uint64_t value = current;
+  for (auto it = list->rbegin(); count < kMostVersions; ++it) {
+    const std::uint64_t from = it == list->rend() ? 0 : it->until;
+    if (from <= until) candidates[count++] = value;
+    if (from <= since) break;
+    value = it->value;
   }
-  if (count == 1) return current;
+  if (count == 1) return candidates[0];
   if (next == choices.size()) choices.push_back({0, count});
   Choice& choice = choices[next++];
   choice.count = count;
@@ -52,18 +51,10 @@ void Judge::prepare(const Access& access, const ContextRegs& regs, LogRoom room)
   mmu_.set_pml_index(access.ctx, room == LogRoom::Room ? kIndexWithRoom : kIndexFull);
 }
 
-Judge::Verdict Judge::now(const Access& access, const ContextRegs& regs, WalkObserver* observer, LogRoom room) {
-  prepare(access, regs, room);
-  view_.mode = View::Mode::Now;
-  const Mmu::Peek peek = mmu_.peek(access, observer);
-  return {peek.result, peek.wants_write};
-}
-
-Judge::Verdict Judge::at(std::uint64_t time, const Access& access, const ContextRegs& regs) {
+Judge::Verdict Judge::now(const Access& access, const ContextRegs& regs, WalkObserver* observer) {
   prepare(access, regs, LogRoom::Room);
-  view_.mode = View::Mode::At;
-  view_.time = time;
-  const Mmu::Peek peek = mmu_.peek(access);
+  view_.choosing = false;
+  const Mmu::Peek peek = mmu_.peek(access, observer);
   return {peek.result, peek.wants_write};
 }
 
@@ -78,11 +69,12 @@ bool Judge::next_choice() {
   return false;
 }
 
-bool Judge::possible(std::uint64_t since, const Access& access, const ContextRegs& regs, const Result& wanted,
-                     WalkTrace& trace) {
+bool Judge::possible(std::uint64_t since, std::uint64_t until, const Access& access, const ContextRegs& regs,
+                     const Result& wanted, WalkTrace& trace) {
   prepare(access, regs, is_log_full(wanted) ? LogRoom::Full : LogRoom::Room);
-  view_.mode = View::Mode::Choose;
-  view_.time = since;
+  view_.choosing = true;
+  view_.since = since;
+  view_.until = until;
   view_.choices.clear();
   for (unsigned tries = 0; tries < kMostTries; ++tries) {
     view_.next = 0;

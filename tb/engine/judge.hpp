@@ -1,4 +1,4 @@
-// Says which answers memory and registers allow: now, at an earlier time, or for a walk that read each
+// Says which answers memory and registers allow: now, or for a walk that read each
 // entry at some time of its own.
 #pragma once
 
@@ -18,24 +18,22 @@ class Judge {
   // Both outlive this object. `words` is the memory that the RTL sees.
   Judge(BuildParams params, const SparseMem& words, const WordHistory& history);
 
-  enum class LogRoom : std::uint8_t { Room, Full };  // what the walk is told of its PML log
-
   struct Verdict {
     Result result;
     bool wants_write = false;
   };
 
-  // The answer of memory as it is, and as it was in cycle `time`.
-  Verdict now(const Access& access, const ContextRegs& regs, WalkObserver* observer = nullptr,
-              LogRoom room = LogRoom::Room);
-  Verdict at(std::uint64_t time, const Access& access, const ContextRegs& regs);
+  // The answer of memory as it is.
+  Verdict now(const Access& access, const ContextRegs& regs, WalkObserver* observer = nullptr);
 
-  // Whether some walk that read each entry not before cycle `since` gives `wanted`. A success must also
-  // have found or set all its flags. Empties `trace` and fills it with that walk. Gives up, and answers no, after
-  // kMostTries walks: so many software writes to the tables of one walk in flight are not judged.
+  // Whether some walk that read each entry at a time of its own, from cycle `since` to cycle `until`, gives
+  // `wanted`. A success must also have found or set all its flags. `trace` becomes that of the last walk
+  // tried. After kMostTries walks the answer is no: so many software writes to the tables of one walk are
+  // not judged.
   static constexpr unsigned kMostTries = 4096;
-  bool possible(std::uint64_t since, const Access& access, const ContextRegs& regs, const Result& wanted,
-                WalkTrace& trace);
+  static constexpr std::uint64_t kNow = ~std::uint64_t{0};
+  bool possible(std::uint64_t since, std::uint64_t until, const Access& access, const ContextRegs& regs,
+                const Result& wanted, WalkTrace& trace);
 
  private:
   class View final : public PhysMem {
@@ -48,10 +46,10 @@ class Judge {
     bool write(HostPhys, std::uint64_t) override { return true; }
     std::uint64_t peek(HostPhys addr) const override;
 
-    enum class Mode : std::uint8_t { Now, At, Choose };
-    Mode mode = Mode::Now;
-    std::uint64_t time = 0;
-    // Choose: the nth read of a word with several versions takes choice n; 0 is the newest.
+    bool choosing = false;  // else: memory as it is
+    std::uint64_t since = 0;
+    std::uint64_t until = 0;
+    // The nth read of a word with several versions takes choice n; 0 is the newest.
     struct Choice {
       unsigned taken = 0;
       unsigned count = 0;
@@ -65,6 +63,7 @@ class Judge {
     const WordHistory& history_;
   };
 
+  enum class LogRoom : std::uint8_t { Room, Full };  // what the walk is told of its PML log
   void prepare(const Access& access, const ContextRegs& regs, LogRoom room);
   bool next_choice();
 

@@ -16,9 +16,9 @@ inline constexpr std::size_t kNumParameters = 19;
 
 // Names in the order of cfg_t: parameter n is read at RegGlobalCaps + 8 * n.
 inline constexpr std::array<std::string_view, kNumParameters> kParameterNames = {
-    "NumPorts",   "NumContexts", "PaBits",      "L1Sets4K",   "L1Ways4K",       "L1Sets2M", "L1Ways2M",
-    "L1Ways1G",   "L2Sets",      "L2Ways",      "NtlbEntries", "PscEntries",    "NumVmmSegments", "NumWalks",
-    "MissQueue",  "NumSpaces",   "LogQueue",    "WatchdogCycles", "CheckStages"};
+    "NumPorts",  "NumContexts", "PaBits",   "L1Sets4K",       "L1Ways4K",   "L1Sets2M",       "L1Ways2M",
+    "L1Ways1G",  "L2Sets",      "L2Ways",   "NtlbEntries",    "PscEntries", "NumVmmSegments", "NumWalks",
+    "MissQueue", "NumSpaces",   "LogQueue", "WatchdogCycles", "CheckStages"};
 
 struct PresetInfo {
   Preset preset;

@@ -20,12 +20,6 @@ std::uint64_t access_key(const Access& a) {
 
 std::size_t slot_of(std::uint64_t key) { return (key * 0x9e3779b97f4a7c15u) >> 50; }
 
-Result moved(const Result& page_answer, const Access& from, const Access& to) {
-  Result result = page_answer;
-  if (Translation* t = std::get_if<Translation>(&result)) t->hpa.value += to.gva.value - from.gva.value;
-  return result;
-}
-
 // The register set of an old walk with the permission controls of today: entries keep the attributes of
 // the tables, and CR0.WP, SMEP, SMAP, protection keys and EFER.NXE are applied when they answer.
 ContextRegs with_current_permissions(ContextRegs old, const ContextRegs& now) {
@@ -140,6 +134,14 @@ void Scoreboard::invalidation_acknowledged(std::uint64_t cycle) {
   }
 }
 
+void Scoreboard::invalidation_refused() {
+  stale_.invalidation_refused();
+  for (Flight& f : flight_) {
+    f.invalidated = false;
+    f.covered_at = 0;
+  }
+}
+
 Result Scoreboard::run_model(const Access& access, const ContextRegs& regs, WalkTrace& trace) {
   const ContextRegs& active = *active_[access.ctx];
   if (regs == active) return model_->access(access, &trace);
@@ -150,28 +152,22 @@ Result Scoreboard::run_model(const Access& access, const ContextRegs& regs, Walk
   return result;
 }
 
-StaleEntry Scoreboard::entry_of(const Answer& answer, const std::shared_ptr<const ContextRegs>& regs,
-                                const WalkTrace& trace) const {
-  StaleEntry entry;
-  entry.tag = SpaceTag::of(answer.access.ctx, *regs);
-  entry.tag.global = regs->pge && (trace.last_guest_word & pt::G) != 0;
-  entry.gva = answer.access.gva.value;
-  entry.regs = regs;
-  entry.walked = answer.responded;
-  entry.epoch = epoch_;
-  entry.mixed_for = answer.access;
-  return entry;
-}
-
-void Scoreboard::remember_walk(const Answer& answer, StaleEntry entry) {
+void Scoreboard::remember_walk(const Answer& answer, const Flight& flight, const WalkTrace& trace) {
   const Translation* t = std::get_if<Translation>(&answer.result);
   if (t == nullptr || bypass_) return;
+  StaleEntry entry;
+  entry.tag = SpaceTag::of(answer.access.ctx, *flight.regs);
+  entry.tag.global = flight.regs->pge && (trace.last_guest_word & pt::G) != 0;
+  entry.gva = answer.access.gva.value;
   entry.size = t->size;
-  stale_.add(std::move(entry));
-}
-
-void Scoreboard::retire_if_covered(const Flight& flight, StaleEntry& entry) const {
+  entry.regs = flight.regs;
+  entry.since = flight.since;
+  entry.walked = answer.responded;
+  entry.epoch = epoch_;
+  entry.steady = flight.epoch == epoch_;
+  // A walk in flight when a covering invalidation arrives inserts nothing that later requests may hit.
   if (flight.invalidated && covers(open_invalidation_, open_regs_, entry)) entry.no_accept_after = open_since_;
+  stale_.add(std::move(entry));
 }
 
 bool Scoreboard::verified_before(const Answer& answer, std::uint64_t key) const {
@@ -207,15 +203,9 @@ bool Scoreboard::stale_allows(const Answer& answer, const ContextRegs& regs) {
   const SpaceTag space = SpaceTag::of(answer.access.ctx, regs);
   return stale_.any(answer.access.ctx, answer.access.gva.value, [&](const StaleEntry& entry) {
     if (!entry.tag.answers(space) || !entry.usable(answer.accepted, answer.responded)) return false;
-    if (entry.mixed) {
-      Access asked = answer.access;
-      asked.gva = entry.mixed_for.gva;
-      return access_key(asked) == access_key(entry.mixed_for) &&
-             moved(*entry.mixed, entry.mixed_for, answer.access) == answer.result;
-    }
     const ContextRegs walked_with = with_current_permissions(*entry.regs, regs);
-    const Judge::Verdict then = judge_.at(entry.walked, answer.access, walked_with);
-    return then.result == answer.result && !then.wants_write;
+    WalkTrace unused;
+    return judge_.possible(entry.since, entry.walked, answer.access, walked_with, answer.result, unused);
   });
 }
 
@@ -247,7 +237,11 @@ Differences Scoreboard::check_alone(const Answer& answer, const std::vector<Tran
     model_->set_pml_index(answer.access.ctx, log_index_[answer.access.ctx]);
   }
   if (!trace.records.empty() || trace.restarts != 0) new_epoch();
-  remember_walk(answer, entry_of(answer, regs, trace));
+  Flight alone;
+  alone.regs = regs;
+  alone.since = answer.responded;  // nothing was changed while it went on, but for an injected race that it saw
+  alone.epoch = epoch_;
+  remember_walk(answer, alone, trace);
   return out;
 }
 
@@ -258,6 +252,7 @@ void Scoreboard::accepted(unsigned id, const Access& access, std::uint64_t cycle
   f.regs = active_[access.ctx];
   f.accepted = cycle;
   f.since = cycle;
+  f.epoch = epoch_;
   f.invalidated = false;
   f.covered_at = 0;
   ++in_flight_;
@@ -273,10 +268,7 @@ Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
   if (success && !answer.from_walk) {
     Differences hit = check_hit(answer, f.regs);
     if (hit.empty()) return hit;
-    WalkTrace unused;
-    // The tables may have changed while it waited.
-    if (judge_.possible(f.since, answer.access, *f.regs, answer.result, unused)) return {};
-    return hit;
+    return changing_tables_allow(f, answer) ? Differences{} : hit;
   }
   const Fault* fault = std::get_if<Fault>(&answer.result);
   if (fault != nullptr && (fault->kind == FaultKind::PmlFull || fault->kind == FaultKind::BusError)) stirred_ = true;
@@ -295,25 +287,35 @@ Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
   for (const WalkTrace::Read& read : trace.reads) ++reads_[read.addr.value];
   records_.insert(records_.end(), trace.records.begin(), trace.records.end());
   if (!trace.records.empty()) new_epoch();
-  StaleEntry entry = entry_of(answer, f.regs, trace);
-  retire_if_covered(f, entry);
-  remember_walk(answer, std::move(entry));
+  remember_walk(answer, f, trace);
   return {};
+}
+
+bool Scoreboard::changing_tables_allow(const Flight& flight, const Answer& answer) {
+  std::uint64_t since = flight.since;
+  const unsigned shift = page_shift(std::get<Translation>(answer.result).size);
+  const SpaceTag space = SpaceTag::of(answer.access.ctx, *flight.regs);
+  for (const Flight& other : flight_) {
+    if (!other.busy || other.access.ctx != answer.access.ctx) continue;
+    if ((other.access.gva.value ^ answer.access.gva.value) >> shift != 0) continue;
+    if (!SpaceTag::of(other.access.ctx, *other.regs).answers(space)) continue;
+    // The walk of a request that an invalidation covers fills nothing for later ones.
+    if (other.covered_at != 0 && other.covered_at <= flight.accepted && other.accepted <= other.covered_at) continue;
+    since = std::min(since, other.since);
+  }
+  WalkTrace unused;
+  return judge_.possible(since, Judge::kNow, answer.access, *flight.regs, answer.result, unused);
 }
 
 Differences Scoreboard::explain_without_model(const Flight& flight, const Answer& answer) {
   WalkTrace trace;
-  if (!judge_.possible(flight.since, answer.access, *flight.regs, answer.result, trace)) {
+  if (!judge_.possible(flight.since, Judge::kNow, answer.access, *flight.regs, answer.result, trace)) {
     const Judge::Verdict now = judge_.now(answer.access, *flight.regs);
     return {fmt::format("{} (several in flight): got {}, expected {}{}, or what memory gave since cycle {}",
                         describe(answer.access), describe(answer.result), describe(now.result),
                         now.wants_write ? " with flags set" : "", flight.since)};
   }
-  StaleEntry entry = entry_of(answer, flight.regs, trace);
-  retire_if_covered(flight, entry);
-  const Judge::Verdict then = judge_.at(answer.responded, answer.access, *flight.regs);
-  if (!(then.result == answer.result)) entry.mixed = answer.result;
-  remember_walk(answer, std::move(entry));
+  remember_walk(answer, flight, trace);
   return {};
 }
 

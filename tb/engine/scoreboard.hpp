@@ -65,6 +65,7 @@ class Scoreboard {
   void race_happens(HostPhys addr, std::uint64_t word, std::uint64_t now);
   void invalidation_accepted(const Invalidation& inv, std::uint64_t cycle);
   void invalidation_acknowledged(std::uint64_t cycle);
+  void invalidation_refused();  // an error reply: nothing was done
 
   // One request alone, and all that memory did for it.
   Differences check_alone(const Answer& answer, const std::vector<Transaction>& log);
@@ -84,6 +85,7 @@ class Scoreboard {
     std::shared_ptr<const ContextRegs> regs;
     std::uint64_t accepted = 0;
     std::uint64_t since = 0;  // its walk read nothing before this cycle
+    std::uint64_t epoch = 0;       // software changes before it was accepted
     std::uint64_t covered_at = 0;  // cycle of the last invalidation that covers it
     // Accepted while this was in flight, and not acknowledged yet.
     bool invalidated = false;
@@ -97,12 +99,12 @@ class Scoreboard {
   void new_epoch() { ++epoch_; }
   Differences check_hit(const Answer& answer, const std::shared_ptr<const ContextRegs>& regs);
   bool verified_before(const Answer& answer, std::uint64_t key) const;
+  // Whether tables that changed while requests waited explain the hit: those since it was accepted, or
+  // since an earlier request for the page was, whose walk has filled the L1 and whose answer is yet to come.
+  bool changing_tables_allow(const Flight& flight, const Answer& answer);
   bool stale_allows(const Answer& answer, const ContextRegs& regs);
-  StaleEntry entry_of(const Answer& answer, const std::shared_ptr<const ContextRegs>& regs,
-                      const WalkTrace& trace) const;
-  void remember_walk(const Answer& answer, StaleEntry entry);
-  // A walk in flight when a covering invalidation arrives inserts nothing that later requests may hit.
-  void retire_if_covered(const Flight& flight, StaleEntry& entry) const;
+  // The entry that a walk may have left in the L1.
+  void remember_walk(const Answer& answer, const Flight& flight, const WalkTrace& trace);
   Result run_model(const Access& access, const ContextRegs& regs, WalkTrace& trace);
   Differences explain_without_model(const Flight& flight, const Answer& answer);
   void compare_log(const std::vector<Transaction>& log, const WalkTrace& trace, Differences& out) const;

@@ -91,7 +91,7 @@ void StaleSet::add(StaleEntry entry) {
   std::vector<StaleEntry>& list = pages_[key(entry.tag.ctx, entry.gva, entry.size)];
   // A later walk with no software change in between says all that the earlier one said.
   const auto same = [&entry](const StaleEntry& old) {
-    return old.epoch == entry.epoch && !old.mixed && !entry.mixed && old.no_accept_after == kNever &&
+    return old.epoch == entry.epoch && old.steady && entry.steady && old.no_accept_after == kNever &&
            old.tag.answers(entry.tag) && old.tag.global == entry.tag.global;
   };
   const auto it = std::find_if(list.begin(), list.end(), same);
@@ -118,6 +118,14 @@ void StaleSet::invalidation_accepted(const Invalidation& inv, const ContextRegs&
   for (auto& [page, list] : pages_) {
     for (StaleEntry& entry : list) {
       if (entry.no_accept_after == kNever && covers(inv, regs, entry)) entry.no_accept_after = cycle;
+    }
+  }
+}
+
+void StaleSet::invalidation_refused() {
+  for (auto& [page, list] : pages_) {
+    for (StaleEntry& e : list) {
+      if (e.no_response_after == kNever) e.no_accept_after = kNever;
     }
   }
 }

@@ -6,7 +6,6 @@
 #include <functional>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -35,15 +34,14 @@ struct StaleEntry {
   std::uint64_t gva = 0;  // page aligned
   PageSize size = PageSize::k4K;
   std::shared_ptr<const ContextRegs> regs;  // under which it was walked
-  std::uint64_t walked = 0;                 // cycle at whose end it was complete
-  std::uint64_t epoch = 0;                  // software changes before it was walked
+  std::uint64_t since = 0;                  // the walk read nothing before this cycle
+  std::uint64_t walked = 0;                 // nor after this one
+  std::uint64_t epoch = 0;                  // software changes before it was complete
+  bool steady = true;                       // and none while it went on
   // A covering invalidation: no request accepted after the first cycle, and no response after the
   // second, may come from it.
   std::uint64_t no_accept_after = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t no_response_after = std::numeric_limits<std::uint64_t>::max();
-  // Words that this walk read and memory as a whole never held at one time.
-  std::optional<Result> mixed;
-  Access mixed_for;
 
   bool usable(std::uint64_t accepted, std::uint64_t responded) const {
     return accepted <= no_accept_after && responded <= no_response_after;
@@ -71,6 +69,8 @@ class StaleSet {
   void invalidation_accepted(const Invalidation& inv, const ContextRegs& regs, std::uint64_t cycle);
   // Entries covered by it answer no response after this cycle; with nothing in flight they are dropped.
   void invalidation_acknowledged(std::uint64_t cycle, bool drop);
+  // It got an error reply and has done nothing.
+  void invalidation_refused();
 
  private:
   static std::uint64_t key(unsigned ctx, std::uint64_t gva, PageSize size);

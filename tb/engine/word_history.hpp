@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <unordered_map>
 #include <vector>
 
@@ -28,16 +27,6 @@ class WordHistory {
   const std::vector<Version>* versions(HostPhys addr) const {
     const auto it = versions_.find(addr.value);
     return it == versions_.end() ? nullptr : &it->second;
-  }
-
-  // The word in cycle `time`; `current` is what it holds now.
-  std::uint64_t at(HostPhys addr, std::uint64_t time, std::uint64_t current) const {
-    const std::vector<Version>* list = versions_.empty() ? nullptr : versions(addr);
-    if (list == nullptr) return current;
-    for (const Version& v : *list) {
-      if (v.until > time) return v.value;
-    }
-    return current;
   }
 
  private:

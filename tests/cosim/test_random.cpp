@@ -1,5 +1,8 @@
 // Random tables, traffic, software writes, invalidations and register changes, in lock step.
-// A failure prints its seed; VMMU_SEED=N runs that seed alone, VMMU_STEPS=N takes more or fewer steps.
+// A failure prints its seed; VMMU_SEED=N runs that seed alone, VMMU_STEPS=N takes more or fewer steps,
+// VMMU_VERBOSE=1 tells on standard error what happens.
+#include <fmt/format.h>
+
 #include "engine/lockstep_engine.hpp"
 #include "fixture.hpp"
 #include "random_world.hpp"
@@ -43,7 +46,10 @@ class Run {
     w.contexts = 2;
     w.pa_bits = std::min(engine_.pa_bits(), 46u);
     w.same_page = mix.same_page;
-    world_ = std::make_unique<RandomWorld>(seed, w, [this](HostPhys a, std::uint64_t v) { engine_.poke(a, v); });
+    world_ = std::make_unique<RandomWorld>(seed, w, [this](HostPhys a, std::uint64_t v) {
+      tell("poke", fmt::format("{:#x} {:#x} -> {:#x}", a.value, engine_.peek(a), v));
+      engine_.poke(a, v);
+    });
     engine_.rig().memory().set_timing(mix.timing);
     engine_.rig().set_response_stall(mix.response_stall);
     engine_.on_complete([this](const AccessRecord& r) { judge(r); });
@@ -66,7 +72,11 @@ class Run {
     } else if (share(mix_.poke)) {
       world_->change_entry();
     } else if (share(mix_.invalidate)) {
-      engine_.invalidate(world_->invalidation());
+      const Invalidation inv = world_->invalidation();
+      tell("invalidate", fmt::format("op {} ctx {} addr {:#x} pcid {} vpid {}", static_cast<unsigned>(inv.op), inv.ctx,
+                                     inv.addr, inv.pcid, inv.vpid));
+      const bool done = engine_.invalidate(inv);
+      tell("  acknowledged", done ? "" : "with error");
     } else if (share(mix_.commit)) {
       const unsigned ctx = static_cast<unsigned>(world_->random() % world_->contexts());
       commit(ctx, world_->other_regs(ctx));
@@ -74,7 +84,9 @@ class Run {
       const Access a = world_->access();
       engine_.inject_bus_error(HostPhys{world_->regs(a.ctx).cr3 & kFrameMask}, 1);
     } else {
-      engine_.issue(world_->access());
+      const Access a = world_->access();
+      engine_.issue(a);
+      tell("accepted", describe(a));
     }
     for (const std::string& d : engine_.take_differences()) report(d);
     return differences_ == 0;
@@ -97,7 +109,12 @@ class Run {
     if (const char* wave = std::getenv("VMMU_WAVE")) o.wave_file = wave;
     return o;
   }
+  void tell(const char* what, const std::string& detail) {
+    if (verbose_) fmt::print(stderr, "{:8} {} {}\n", engine_.cycles(), what, detail);
+  }
   void commit(unsigned ctx, const ContextRegs& regs) {
+    tell("commit", fmt::format("ctx {} ctrl {:#x} cr3 {:#x} vpid {} eptp {:#x} maxphyaddr {}", ctx, reg::ctrl_word(regs),
+                               regs.cr3, regs.vpid, regs.eptp, regs.maxphyaddr));
     while (engine_.commit(ctx, regs) == CommitStatus::Busy) engine_.rig().cycle();
   }
   void drain_logs() {
@@ -109,6 +126,7 @@ class Run {
   }
   void judge(const AccessRecord& record) {
     ++answers_;
+    tell("answered", describe(record.access) + " -> " + describe(record.result));
     translations_ += std::holds_alternative<Translation>(record.result);
     for (const std::string& d : record.differences) report(d);
   }
@@ -117,6 +135,7 @@ class Run {
     FAIL_CHECK("seed " << seed_ << " mix " << mix_.name << ": " << difference);
   }
 
+  const bool verbose_ = std::getenv("VMMU_VERBOSE") != nullptr;
   LockstepEngine engine_;
   std::unique_ptr<RandomWorld> world_;
   Mix mix_;
