@@ -50,10 +50,8 @@ void print_json(const PresetInfo& info) {
     object["parameters"][std::string(kParameterNames[i])] = info.values[i];
   }
   for (const RegisterRow& row : kRegisters) {
-    object["registers"].push_back({{"name", row.name},
-                                   {"page", row.page},
-                                   {"offset", row.offset},
-                                   {"description", row.description}});
+    object["registers"].push_back(
+        {{"name", row.name}, {"page", row.page}, {"offset", row.offset}, {"description", row.description}});
   }
   object["presets"] = built_names();
   fmt::print("{}\n", object.dump());

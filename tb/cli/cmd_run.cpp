@@ -123,8 +123,8 @@ int run(const RunCommand& command) {
   try {
     engine = make_engine(command.engine, command.wave);
   } catch (const std::exception& error) {
-    return unusable(fmt::format("--engine {} --preset {}: {}", command.engine.engine, command.engine.preset,
-                                error.what()));
+    return unusable(
+        fmt::format("--engine {} --preset {}: {}", command.engine.engine, command.engine.preset, error.what()));
   }
   try {
     return run_files(command, *engine, files);
@@ -145,7 +145,8 @@ void add_run(CLI::App& app, int& status) {
       ->required();
   add_engine_options(*sub, command->engine);
   sub->add_flag("--fresh", command->options.fresh, "bypass all caches in every access");
-  sub->add_flag("--check", command->options.check, "print only what differs from the expectations, then a closing line");
+  sub->add_flag("--check", command->options.check,
+                "print only what differs from the expectations, then a closing line");
   sub->add_flag("--relaxed", command->options.relaxed,
                 "compare faults by kind, code and addresses, then go on from the words of the file");
   sub->add_flag("--flat", command->flat, "print the flat form without running anything");

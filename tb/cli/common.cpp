@@ -41,8 +41,8 @@ Progress::Progress(std::string what, std::uint64_t total)
 
 void Progress::at(std::uint64_t done) {
   if (total_ == 0) return;
-  const auto percent = static_cast<unsigned>(100.0 * static_cast<double>(std::min(done, total_)) /
-                                             static_cast<double>(total_));
+  const auto percent =
+      static_cast<unsigned>(100.0 * static_cast<double>(std::min(done, total_)) / static_cast<double>(total_));
   const unsigned step = terminal_ ? 1 : 10;
   if (percent / step == shown_percent_ / step) return;
   shown_percent_ = percent;

@@ -20,8 +20,18 @@ struct Position {
 };
 
 enum class OutcomeKind : std::uint8_t {
-  Ok, PageFault, NonCanonical, EptViolation, EptMisconfig, PmlFull, EpmlFull, SegmentFault, VsegExit, ShadowMiss,
-  BusError, Unsupported,
+  Ok,
+  PageFault,
+  NonCanonical,
+  EptViolation,
+  EptMisconfig,
+  PmlFull,
+  EpmlFull,
+  SegmentFault,
+  VsegExit,
+  ShadowMiss,
+  BusError,
+  Unsupported,
 };
 
 // `ADDR=WORD[~IGNORED]` or `REG=VALUE`.
@@ -55,14 +65,35 @@ enum class Comparison : std::uint8_t { Equal, AtMost, AtLeast };
 
 // Counters by the names of the language, in the order of the table in vocabulary.cpp.
 enum class CounterName : std::uint8_t {
-  Refs, GuestRefs, NestedRefs, Cas, Bitmap, Checks, FilterHits, L1Hit, L2Hit, NtlbHit, Walks, RecordsPml, RecordsPrl,
-  RecordsEpml, DropsPrl,
+  Refs,
+  GuestRefs,
+  NestedRefs,
+  Cas,
+  Bitmap,
+  Checks,
+  FilterHits,
+  L1Hit,
+  L2Hit,
+  NtlbHit,
+  Walks,
+  RecordsPml,
+  RecordsPrl,
+  RecordsEpml,
+  DropsPrl,
 };
 inline constexpr std::size_t kNumCounterNames = 15;
 
 // Events by the names of the language. The first eight are the bits of the host event register.
 enum class EventName : std::uint8_t {
-  CommitRejected, PmlWatermark, PrlFull, PrlWatermark, LogError, ShadowRoot, SyncPending, Watchdog, EpmlFull,
+  CommitRejected,
+  PmlWatermark,
+  PrlFull,
+  PrlWatermark,
+  LogError,
+  ShadowRoot,
+  SyncPending,
+  Watchdog,
+  EpmlFull,
   EpmlWatermark,
 };
 inline constexpr std::size_t kNumEventNames = 10;

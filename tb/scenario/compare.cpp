@@ -75,9 +75,8 @@ bool kind_matches(const Outcome& e, const Outcome& a) {
 }
 
 const Change* find_change(const std::vector<Change>& changes, const Change& like) {
-  const auto it = std::find_if(changes.begin(), changes.end(), [&](const Change& c) {
-    return c.reg == like.reg && c.addr == like.addr;
-  });
+  const auto it = std::find_if(changes.begin(), changes.end(),
+                               [&](const Change& c) { return c.reg == like.reg && c.addr == like.addr; });
   return it == changes.end() ? nullptr : &*it;
 }
 
@@ -109,8 +108,8 @@ bool matches(const Outcome& expected, const Outcome& actual, const CompareOption
 }
 
 const Outcome* find_match(const std::vector<Outcome>& expected, const Outcome& actual, const CompareOptions& options) {
-  const auto it = std::find_if(expected.begin(), expected.end(),
-                               [&](const Outcome& e) { return matches(e, actual, options); });
+  const auto it =
+      std::find_if(expected.begin(), expected.end(), [&](const Outcome& e) { return matches(e, actual, options); });
   return it == expected.end() ? nullptr : &*it;
 }
 

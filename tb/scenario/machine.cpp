@@ -22,8 +22,8 @@ constexpr std::uint64_t kCr4Smap = bit(21);
 constexpr std::uint64_t kCr4Pke = bit(22);
 // VME, PVI, TSD, DE, PSE, MCE, PCE, OSFXSR, OSXMMEXCPT, UMIP, VMXE, SMXE, FSGSBASE, OSXSAVE, KL and UINTR do
 // not touch the translation of a linear address in IA-32e mode.
-constexpr std::uint64_t kCr4NoPaging = bit(0) | bit(1) | bit(2) | bit(3) | bit(4) | bit(6) | bit(8) | bit(9) |
-                                       bit(10) | bit(11) | bit(13) | bit(14) | bit(16) | bit(18) | bit(19) | bit(25);
+constexpr std::uint64_t kCr4NoPaging = bit(0) | bit(1) | bit(2) | bit(3) | bit(4) | bit(6) | bit(8) | bit(9) | bit(10) |
+                                       bit(11) | bit(13) | bit(14) | bit(16) | bit(18) | bit(19) | bit(25);
 constexpr std::uint64_t kCr4Known =
     kCr4Pae | kCr4Pge | kCr4La57 | kCr4Pcide | kCr4Smep | kCr4Smap | kCr4Pke | kCr4NoPaging;
 

@@ -71,8 +71,8 @@ void read_seg(LineReader& line, Outcome& outcome) {
 
 void require(LineReader& line, std::string_view token) {
   if (!line.accept(token)) {
-    line.fail(line.here(), fmt::format("expected {}, found {}", token,
-                                       line.at_end() ? "the end of the line" : quoted(line.peek())));
+    line.fail(line.here(),
+              fmt::format("expected {}, found {}", token, line.at_end() ? "the end of the line" : quoted(line.peek())));
   }
 }
 
@@ -82,7 +82,8 @@ void read_kind(LineReader& line, Outcome& outcome) {
   const std::optional<OutcomeKind> kind = parse_word<OutcomeKind>(token);
   if (!kind) {
     line.fail(at, fmt::format("expected an outcome (ok pf gp ept misconfig pmlfull epmlfull seg vsegexit shadowmiss "
-                              "buserror unsup), found {}", quoted(token)));
+                              "buserror unsup), found {}",
+                              quoted(token)));
     return;
   }
   outcome.kind = *kind;
@@ -143,9 +144,7 @@ Change read_change(LineReader& line) {
   return change;
 }
 
-bool ends_outcome(const LineReader& line) {
-  return line.at_end() || line.peek() == "or" || line.peek() == "ctx";
-}
+bool ends_outcome(const LineReader& line) { return line.at_end() || line.peek() == "or" || line.peek() == "ctx"; }
 
 Outcome read_outcome(LineReader& line) {
   Outcome outcome;

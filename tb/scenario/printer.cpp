@@ -7,9 +7,7 @@
 namespace vmmu::tb {
 namespace {
 
-void add(std::string& out, std::string_view name, std::uint64_t value) {
-  out += fmt::format(" {} {:#x}", name, value);
-}
+void add(std::string& out, std::string_view name, std::uint64_t value) { out += fmt::format(" {} {:#x}", name, value); }
 
 std::string print_kind(const Outcome& o) {
   std::string out(word(o.kind));

@@ -23,7 +23,8 @@ class FileReader {
       if (line.failed()) return ReadError{file_.name, line.error_at(), line.error()};
     }
     if (open_) {
-      return ReadError{file_.name, {number_ + 1, 1},
+      return ReadError{file_.name,
+                       {number_ + 1, 1},
                        fmt::format("expected `end` of scenario {} (line {}), found the end of the file",
                                    quoted(open_->name), open_->at.line)};
     }

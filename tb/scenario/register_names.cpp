@@ -25,10 +25,23 @@ void add_segment(std::vector<RegisterName>& table, const std::string& prefix, st
 
 std::vector<RegisterName> make_table() {
   std::vector<RegisterName> table = {
-      {"cr0", kAny},        {"cr3", kAny},     {"cr4", kAny},         {"efer", kAny},   {"rflags", kAny},
-      {"pkru", k32Bits},    {"maxphyaddr", 0xff}, {"page1g", kBit},   {"eptp", kAny},   {"vpid", k16Bits},
-      {"mbe", kBit},        {"advinfo", kBit}, {"pml", kBit},         {"pmladdr", kAny}, {"pmlindex", k16Bits},
-      {"virt.on", kBit},    {"pml.watermark", k16Bits},
+      {"cr0", kAny},
+      {"cr3", kAny},
+      {"cr4", kAny},
+      {"efer", kAny},
+      {"rflags", kAny},
+      {"pkru", k32Bits},
+      {"maxphyaddr", 0xff},
+      {"page1g", kBit},
+      {"eptp", kAny},
+      {"vpid", k16Bits},
+      {"mbe", kBit},
+      {"advinfo", kBit},
+      {"pml", kBit},
+      {"pmladdr", kAny},
+      {"pmlindex", k16Bits},
+      {"virt.on", kBit},
+      {"pml.watermark", k16Bits},
   };
   add_segment(table, "gseg", 0xf);  // R, W, X, U
   for (unsigned n = 0; n < kMaxVmmSegments; ++n) {
@@ -40,8 +53,8 @@ std::vector<RegisterName> make_table() {
     table.push_back({"gfilter." + std::to_string(lane), kAny});
     table.push_back({"vfilter." + std::to_string(lane), kAny});
   }
-  for (const char* name : {"shadow.on", "vseg.miss", "prl.on", "prl.double", "epml.on", "epml.trigger", "seglog.on",
-                           "segpromote.on"}) {
+  for (const char* name :
+       {"shadow.on", "vseg.miss", "prl.on", "prl.double", "epml.on", "epml.trigger", "seglog.on", "segpromote.on"}) {
     table.push_back({name, kBit});
   }
   for (const char* name : {"prl.index", "prl.watermark", "epml.index", "epml.watermark"}) {

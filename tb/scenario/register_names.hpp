@@ -11,8 +11,23 @@ namespace vmmu::tb {
 
 // Registers that this version has, in the order of the table of names.
 enum class Reg : std::uint8_t {
-  Cr0, Cr3, Cr4, Efer, Rflags, Pkru, MaxPhyAddr, Page1G, Eptp, Vpid, Mbe, AdvInfo, Pml, PmlAddr, PmlIndex,
-  VirtOn, PmlWatermark,
+  Cr0,
+  Cr3,
+  Cr4,
+  Efer,
+  Rflags,
+  Pkru,
+  MaxPhyAddr,
+  Page1G,
+  Eptp,
+  Vpid,
+  Mbe,
+  AdvInfo,
+  Pml,
+  PmlAddr,
+  PmlIndex,
+  VirtOn,
+  PmlWatermark,
 };
 inline constexpr std::size_t kNumRegs = 17;
 

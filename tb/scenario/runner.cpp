@@ -284,8 +284,8 @@ std::string print(const ScenarioReport& report) {
   std::string out = "scenario " + report.scenario->name + "\n";
   for (const Statement& s : report.scenario->statements) {
     const auto it = results.find(&s);
-    const bool answered = std::holds_alternative<AccessStatement>(s.body) ||
-                          std::holds_alternative<CommitStatement>(s.body);
+    const bool answered =
+        std::holds_alternative<AccessStatement>(s.body) || std::holds_alternative<CommitStatement>(s.body);
     if (answered && it != results.end()) {
       out += fmt::format("{} -> {}\n", print_request(s), it->second->outcome);
     } else {

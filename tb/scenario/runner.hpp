@@ -32,7 +32,7 @@ struct ScenarioReport {
   const Scenario* scenario = nullptr;
   // Of each access and commit, and of every failed or unanswerable `expect`, in the order of the statements.
   std::vector<StatementResult> results;
-  std::vector<std::string> notes;  // worth knowing and no mismatch: "line N: ..."
+  std::vector<std::string> notes;   // worth knowing and no mismatch: "line N: ..."
   std::string unsupported_because;  // empty: it was run
   std::uint64_t accesses = 0;
   std::uint64_t mismatches = 0;

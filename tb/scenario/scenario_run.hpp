@@ -80,7 +80,7 @@ class ScenarioRun {
   bool counts_ = false;           // the scenario has counter expectations
   CounterWindow window_;
   bool window_ended_ = true;
-  bool window_unsupported_ = false;  // an access of the window was not run
+  bool window_unsupported_ = false;   // an access of the window was not run
   const Outcome* matched_ = nullptr;  // the alternative that judge() found
   // Memory as software knows it, to undo what a fault wrote beyond the file's words. Kept only when relaxed.
   std::unordered_map<std::uint64_t, std::uint64_t> words_;

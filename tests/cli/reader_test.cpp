@@ -45,29 +45,79 @@ void check_bad(const std::vector<Bad>& cases) {
 
 TEST_CASE("reader: every statement is printed back as it was written", "[reader]") {
   for (const char* line : {
-           "set cr0 0x80010001", "set cr3 0x1000 ctx 3", "set virt.on 0x1", "set pml.watermark 0x8",
-           "set gseg.base 0x1000", "set vseg15.bitmap 0x0", "set vfilter.3 0xffffffffffffffff", "set shadow.on 0x1",
-           "now rflags 0x40002", "stage maxphyaddr 0xff", "stage cr4 0x20 ctx 1",
-           "mem 0x1000 0x1 0x2 0xffffffffffffffff", "mem 0xffffffffffff8 0x7", "poke 0x8 0x0",
-           "access r u 0x0", "access w s 0xffffffffffffffff ctx 2", "access x i 0x10 -> ok 0x5000",
-           "access r u 0x0 -> ok *", "access r u 0x0 -> ok 0x5000 size 2M pat 4 emt 6 ipat",
-           "access r u 0x0 ctx 1 -> pf 0x1f", "access r u 0x0 -> gp", "access r u 0x0 -> ept 0x181",
-           "access r u 0x0 -> ept 0x181/0xff gpa 0x1000 gla 0x0", "access r u 0x0 -> ept 0x181 gla 0x8",
-           "access r u 0x0 -> misconfig", "access r u 0x0 -> misconfig gpa 0x2000", "access r u 0x0 -> pmlfull",
-           "access r u 0x0 -> epmlfull", "access r u 0x0 -> seg g 0x1000", "access r u 0x0 -> seg v 0x1000",
-           "access r u 0x0 -> vsegexit gpa 0x3000", "access r u 0x0 -> shadowmiss gla 0x8",
-           "access r u 0x0 -> buserror 0x4008", "access r u 0x0 -> unsup",
+           "set cr0 0x80010001",
+           "set cr3 0x1000 ctx 3",
+           "set virt.on 0x1",
+           "set pml.watermark 0x8",
+           "set gseg.base 0x1000",
+           "set vseg15.bitmap 0x0",
+           "set vfilter.3 0xffffffffffffffff",
+           "set shadow.on 0x1",
+           "now rflags 0x40002",
+           "stage maxphyaddr 0xff",
+           "stage cr4 0x20 ctx 1",
+           "mem 0x1000 0x1 0x2 0xffffffffffffffff",
+           "mem 0xffffffffffff8 0x7",
+           "poke 0x8 0x0",
+           "access r u 0x0",
+           "access w s 0xffffffffffffffff ctx 2",
+           "access x i 0x10 -> ok 0x5000",
+           "access r u 0x0 -> ok *",
+           "access r u 0x0 -> ok 0x5000 size 2M pat 4 emt 6 ipat",
+           "access r u 0x0 ctx 1 -> pf 0x1f",
+           "access r u 0x0 -> gp",
+           "access r u 0x0 -> ept 0x181",
+           "access r u 0x0 -> ept 0x181/0xff gpa 0x1000 gla 0x0",
+           "access r u 0x0 -> ept 0x181 gla 0x8",
+           "access r u 0x0 -> misconfig",
+           "access r u 0x0 -> misconfig gpa 0x2000",
+           "access r u 0x0 -> pmlfull",
+           "access r u 0x0 -> epmlfull",
+           "access r u 0x0 -> seg g 0x1000",
+           "access r u 0x0 -> seg v 0x1000",
+           "access r u 0x0 -> vsegexit gpa 0x3000",
+           "access r u 0x0 -> shadowmiss gla 0x8",
+           "access r u 0x0 -> buserror 0x4008",
+           "access r u 0x0 -> unsup",
            "access r u 0x0 -> ok 0x0 | 0x8=0x9 0x10=0x11~0x60 pmlindex=0x1fe",
-           "access r u 0x0 -> ok 0x0 | 0x8=0x9 ...", "access r u 0x0 -> ok * | ...",
+           "access r u 0x0 -> ok 0x0 | 0x8=0x9 ...",
+           "access r u 0x0 -> ok * | ...",
            "access r u 0x0 -> ok 0x5000 or ok 0x7000 | 0x8=0x9 or pf 0x4",
            "access r u 0x0 -> ok 0x0 | prl.index=0x1 epml.index=0x2",
-           "issue w u 0x123 ctx 1 -> ok 0x5123", "sync", "commit", "commit -> ok", "commit ctx 2 -> rejected",
-           "commit -> busy", "escape guest 0x1000", "escape vmm 0x2000", "invlpg 0x1000", "invlpg 0x1000 ctx 1",
-           "invpcid 0 0xfff 0x1000", "invpcid 3 0x0 0x0", "invvpid 0 0xffff 0x1000", "invvpid 3 0x1 0x0",
-           "invept 1 0x1001e", "invept 2 0x0", "invctx", "invctx ctx 1", "loadcr3 0x8000000000001000", "flush",
-           "shadowroot 7 0x1000 0x2000 0x3", "rootdone", "syncdone", "expect refs == 24", "expect cas <= 4 ctx 1",
-           "expect records.pml >= 2", "expect l2hit == 0", "expect drops.prl == 0", "expect event commit_rejected",
-           "expect event prl_full", "expect noevent", "buserr 0x1000", "buserr 0x1000 5", "race 0x1000 0x7",
+           "issue w u 0x123 ctx 1 -> ok 0x5123",
+           "sync",
+           "commit",
+           "commit -> ok",
+           "commit ctx 2 -> rejected",
+           "commit -> busy",
+           "escape guest 0x1000",
+           "escape vmm 0x2000",
+           "invlpg 0x1000",
+           "invlpg 0x1000 ctx 1",
+           "invpcid 0 0xfff 0x1000",
+           "invpcid 3 0x0 0x0",
+           "invvpid 0 0xffff 0x1000",
+           "invvpid 3 0x1 0x0",
+           "invept 1 0x1001e",
+           "invept 2 0x0",
+           "invctx",
+           "invctx ctx 1",
+           "loadcr3 0x8000000000001000",
+           "flush",
+           "shadowroot 7 0x1000 0x2000 0x3",
+           "rootdone",
+           "syncdone",
+           "expect refs == 24",
+           "expect cas <= 4 ctx 1",
+           "expect records.pml >= 2",
+           "expect l2hit == 0",
+           "expect drops.prl == 0",
+           "expect event commit_rejected",
+           "expect event prl_full",
+           "expect noevent",
+           "buserr 0x1000",
+           "buserr 0x1000 5",
+           "race 0x1000 0x7",
        }) {
     const std::string text = in_scenario(line);
     std::string wanted = text;
@@ -79,8 +129,7 @@ TEST_CASE("reader: every statement is printed back as it was written", "[reader]
 
 TEST_CASE("reader: comments, blanks, decimal numbers and any number of scenarios", "[reader]") {
   CHECK(printed("# head\n\n  scenario a # name\r\n\tmem 4096 7 # words\n access\tr u 16 ctx 0 ->  ok 32 # x\nend\n"
-                "scenario b\nend") ==
-        "scenario a\nmem 0x1000 0x7\naccess r u 0x10 -> ok 0x20\nend\nscenario b\nend\n");
+                "scenario b\nend") == "scenario a\nmem 0x1000 0x7\naccess r u 0x10 -> ok 0x20\nend\nscenario b\nend\n");
 }
 
 TEST_CASE("reader: where `ctx` may stand", "[reader]") {
@@ -167,8 +216,9 @@ TEST_CASE("reader: any bytes end in scenarios or in an error", "[reader][random]
   const unsigned long seed = given != nullptr ? std::strtoul(given, nullptr, 0) : std::random_device{}();
   INFO("repeat with VMMU_SEED=" << seed);
   std::mt19937 random(static_cast<std::mt19937::result_type>(seed));
-  const std::string model = in_scenario("set cr3 0x1000\nmem 0x1000 1 2\naccess r u 0x0 -> ok 0x1 | 0x8=0x9~1 ...\n"
-                                        "issue x i 9 ctx 1 -> ept 1/2 gpa 3 or gp\nexpect refs == 4\nbuserr 8 2");
+  const std::string model = in_scenario(
+      "set cr3 0x1000\nmem 0x1000 1 2\naccess r u 0x0 -> ok 0x1 | 0x8=0x9~1 ...\n"
+      "issue x i 9 ctx 1 -> ept 1/2 gpa 3 or gp\nexpect refs == 4\nbuserr 8 2");
   unsigned errors = 0;
   for (unsigned round = 0; round < 3000; ++round) {
     std::string text = model;

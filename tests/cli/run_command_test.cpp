@@ -9,8 +9,9 @@
 
 namespace {
 
-constexpr const char* kGood = "scenario good\nset cr3 0x1000\nmem 0x1000 0x2027\nmem 0x2000 0x3027\nmem 0x3000 0xe7\n"
-                              "access r u 0x123 -> ok 0x123\naccess w u 0x200000 -> pf 0x6\nend\n";
+constexpr const char* kGood =
+    "scenario good\nset cr3 0x1000\nmem 0x1000 0x2027\nmem 0x2000 0x3027\nmem 0x3000 0xe7\n"
+    "access r u 0x123 -> ok 0x123\naccess w u 0x200000 -> pf 0x6\nend\n";
 constexpr const char* kWrong = "scenario wrong\nset cr3 0x1000\naccess r u 0x123 -> ok 0x123\nend\n";
 constexpr const char* kBroken = "scenario broken\naccess r u 0x123 -> nonsense\nend\n";
 

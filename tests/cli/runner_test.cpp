@@ -12,8 +12,9 @@ using namespace vmmu::tb;
 namespace {
 
 // gVA 0x0 and 0x1000 map to 0x5000 (no flags yet) and 0x6000 (read-only).
-constexpr const char* kMapping = "set cr3 0x1000\nmem 0x1000 0x2027\nmem 0x2000 0x3027\nmem 0x3000 0x4027\n"
-                                 "mem 0x4000 0x5007 0x6025\n";
+constexpr const char* kMapping =
+    "set cr3 0x1000\nmem 0x1000 0x2027\nmem 0x2000 0x3027\nmem 0x3000 0x4027\n"
+    "mem 0x4000 0x5007 0x6025\n";
 
 struct Run {
   ScenarioFile file;
@@ -106,8 +107,9 @@ TEST_CASE("runner: an expected event is cleared, so that noevent means no other"
 
 TEST_CASE("runner: relaxed goes on from the words that the file states", "[runner]") {
   // The flag of the guest's entry is set before the EPT violation of the final address; the file says otherwise.
-  const std::string nested = "set cr3 0x1000\nset eptp 0x1001e\nmem 0x1000 0x2027\nmem 0x2000 0x3027\n"
-                             "mem 0x3000 0x40000087\nmem 0x10000 0x11007\nmem 0x11000 0xb7\n";
+  const std::string nested =
+      "set cr3 0x1000\nset eptp 0x1001e\nmem 0x1000 0x2027\nmem 0x2000 0x3027\n"
+      "mem 0x3000 0x40000087\nmem 0x10000 0x11007\nmem 0x11000 0xb7\n";
   const std::string fault = "access r u 0x0 -> ept 0x181 gpa 0x40000000 gla 0x0\n";
   const std::string again = "poke 0x11008 0x400000b7\naccess r u 0x0 -> ok 0x40000000 | 0x3000=0x400000a7\n";
   CHECK(run(nested + fault, {false, true, false})->report.mismatches == 1);
@@ -135,12 +137,31 @@ TEST_CASE("runner: relaxed takes the log index over as well", "[runner]") {
 
 TEST_CASE("runner: registers that name no mode of this MMU answer unsup", "[runner]") {
   const std::string access = "\naccess r u 0x0 -> unsup\naccess r u 0x0";
-  for (const char* set : {"set cr0 0x1", "set cr0 0x80010000", "set cr4 0x0", "set efer 0x0", "set cr4 0x800020",
-                          "set cr4 0x1000020", "set cr4 0x10000020", "set eptp 0x1001f", "set eptp 0x10016",
-                          "set eptp 0x1001e\nset virt.on 0", "set maxphyaddr 31", "set cr3 0x4000000000000",
-                          "set gseg.base 0", "set shadow.on 1", "set prl.on 1", "set epml.on 1", "set seglog.on 1",
-                          "set vseg.miss 1", "set vfilter.0 1", "set segpromote.on 1", "escape guest 0",
-                          "shadowroot 0 0 0 0", "rootdone", "syncdone", "set cr3 0x1000 ctx 9"}) {
+  for (const char* set : {"set cr0 0x1",
+                          "set cr0 0x80010000",
+                          "set cr4 0x0",
+                          "set efer 0x0",
+                          "set cr4 0x800020",
+                          "set cr4 0x1000020",
+                          "set cr4 0x10000020",
+                          "set eptp 0x1001f",
+                          "set eptp 0x10016",
+                          "set eptp 0x1001e\nset virt.on 0",
+                          "set maxphyaddr 31",
+                          "set cr3 0x4000000000000",
+                          "set gseg.base 0",
+                          "set shadow.on 1",
+                          "set prl.on 1",
+                          "set epml.on 1",
+                          "set seglog.on 1",
+                          "set vseg.miss 1",
+                          "set vfilter.0 1",
+                          "set segpromote.on 1",
+                          "escape guest 0",
+                          "shadowroot 0 0 0 0",
+                          "rootdone",
+                          "syncdone",
+                          "set cr3 0x1000 ctx 9"}) {
     INFO(set);
     const auto result = run(set + access);
     CHECK(result->report.unsupported == 2);
@@ -176,7 +197,8 @@ TEST_CASE("runner: an illegal LOAD_CR3 changes nothing, a legal one outlives the
 TEST_CASE("runner: issued accesses are judged one by one, their changes at the sync", "[runner]") {
   CHECK(mismatches("issue r u 0x0 -> ok 0x5000\nissue w u 0x1000 -> pf 0x7\nsync") == 0);
   CHECK(mismatches("issue r u 0x0 -> ok 0x9000\nissue w u 0x1000 -> pf 0x7") == 1);
-  CHECK(mismatches("issue r u 0x0 -> ok 0x5000 | 0x4000=0x5027\nissue w u 0x0 -> ok 0x5000 | 0x4000=0x5067\nsync") == 0);
+  CHECK(mismatches("issue r u 0x0 -> ok 0x5000 | 0x4000=0x5027\nissue w u 0x0 -> ok 0x5000 | 0x4000=0x5067\nsync") ==
+        0);
   CHECK(mismatches("issue r u 0x0 -> ok 0x5000 | 0x4000=0x5067\nsync") == 1);
 }
 

@@ -48,6 +48,19 @@ std::string vectors() {
   return files_of(folder != nullptr ? folder : VMMU_SCENARIOS "/../../../shared/vectors", ".mmus.zst");
 }
 
+void check_vectors(const std::string& engine) {
+  const std::string files = vectors();
+  if (files.empty()) {
+    WARN("no vectors found: VMMU_VECTORS names their folder");
+    return;
+  }
+  const ProgramResult result = run_program("run --engine " + engine + " --fresh --relaxed --check" + files);
+  INFO(result.out << result.err);
+  CHECK(result.status == 0);
+  CHECK(result.out.empty());
+  CHECK(result.err.find(" 0 mismatches, 0 unsupported\n") != std::string::npos);
+}
+
 }  // namespace
 
 TEST_CASE("scenarios: all hold on the model", "[scenarios]") { check_scenarios("--engine model", Need::NoTlb); }
@@ -67,20 +80,10 @@ TEST_CASE("scenarios: what is printed back is met when it is checked", "[scenari
   CHECK(run_program("run --engine model " + file).out == first.out);
 }
 
-TEST_CASE("vectors: the model agrees with the recorded emulators", "[vectors]") {
-  const std::string files = vectors();
-  if (files.empty()) {
-    WARN("no vectors found: VMMU_VECTORS names their folder");
-    return;
-  }
-  const ProgramResult result = run_program("run --engine model --fresh --relaxed --check" + files);
-  INFO(result.out << result.err);
-  CHECK(result.status == 0);
-  CHECK(result.out.empty());
-  CHECK(result.err.find(" 0 mismatches, 0 unsupported\n") != std::string::npos);
-}
+TEST_CASE("vectors: the model agrees with the recorded emulators", "[vectors]") { check_vectors("model"); }
 
 #ifdef VMMU_HAS_RTL
+TEST_CASE("vectors: RTL and model agree with the recorded emulators", "[vectors][rtl]") { check_vectors("both"); }
 TEST_CASE("scenarios: all hold in lock step", "[scenarios][rtl]") { check_scenarios("--engine both", Need::Any); }
 #else
 TEST_CASE("run: an engine that is not built is refused", "[cli]") {
