@@ -54,6 +54,11 @@ package vmmu_int_pkg;
     return (ac ? 3'(PermSupReadAc) : 3'(PermSupRead)) + 3'(op);
   endfunction
 
+  // SDM 3.3.7.1: bits 63:47 are equal, with five-level paging bits 63:56.
+  function automatic logic is_canonical(logic [63:47] upper, logic la57);
+    return la57 ? ((&upper[63:56]) || !(|upper[63:56])) : ((&upper) || !(|upper));
+  endfunction
+
   // An implicit supervisor access is a supervisor access whatever the CPL (SDM 4.6).
   function automatic logic user_effective(req_t r);
     return r.user && !r.implicit;

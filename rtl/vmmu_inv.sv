@@ -55,8 +55,7 @@ module vmmu_inv
 
   // ---------------------------------------------------------------- operands
   logic canonical, by_address, bad, every_ctx;
-  assign canonical = live_i[CtxBits'(op_q.ctx)].la57 ? ((&op_q.addr[63:56]) || !(|op_q.addr[63:56]))
-                                                      : ((&op_q.addr[63:47]) || !(|op_q.addr[63:47]));
+  assign canonical = is_canonical(op_q.addr[63:47], live_i[CtxBits'(op_q.ctx)].la57);
   assign by_address = op_q.op inside {InvInvlpg, InvPcid0, InvVpid0};
   assign every_ctx  = op_q.op inside {InvVpid0, InvVpid1, InvVpid2, InvVpid3, InvEpt1, InvEpt2, InvAll};
   assign bad = (by_address && !canonical) || ((op_q.op inside {InvVpid0, InvVpid1, InvVpid3}) && (op_q.vpid == '0)) ||

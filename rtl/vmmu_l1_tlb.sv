@@ -28,10 +28,9 @@ module vmmu_l1_tlb
     input  logic      flush_i,
     output logic      fractured_o    // entries may exist that are smaller than their guest page
 );
-  // SDM 3.3.7.1: an address that is not canonical never matches; tags hold bits 56:12 only.
+  // An address that is not canonical never matches; tags hold bits 56:12 only.
   logic canonical;
-  assign canonical = live_i.la57 ? ((&req_i.gva[63:56]) || !(|req_i.gva[63:56]))
-                                 : ((&req_i.gva[63:47]) || !(|req_i.gva[63:47]));
+  assign canonical = is_canonical(req_i.gva[63:47], live_i.la57);
 
   logic usable;
   assign usable = live_i.space_valid && !bypass_i && `VMMU_MUT(12, canonical, 1'b1);

@@ -243,7 +243,7 @@ module vmmu_walk_step
 
   // ---------------------------------------------------------------- addresses to go on with
   logic canonical;
-  assign canonical = regs_i.ctrl[CtrlLa57] ? ((&gva[63:56]) || !(|gva[63:56])) : ((&gva[63:47]) || !(|gva[63:47]));
+  assign canonical = is_canonical(gva[63:47], regs_i.ctrl[CtrlLa57]);
   logic [2:0] next_glevel;
   logic [PaWidth-1:0] table_entry;  // of the next guest level: gPA, or hPA when native
   logic guest_descends;
