@@ -91,7 +91,9 @@ struct DeviceOutputs {
 struct DeviceOptions {
   std::uint64_t seed = 1;  // of all state that reset does not set
   std::string wave_file;   // FST; empty: none. Needs a build with VMMU_TRACE
-  unsigned mutant = 0;     // number given to +vmmu_mutant=N; 0: none
+  // Number given to +vmmu_mutant=N in a build with VMMU_MUTANTS; 0: that in the environment variable
+  // VMMU_MUTANT, if there is one.
+  unsigned mutant = 0;
 };
 
 // A clock cycle is: write `in`, settle(), look at `out`, tick().

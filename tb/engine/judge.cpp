@@ -25,21 +25,29 @@ std::uint64_t Judge::View::choose(HostPhys addr) const {
   const std::vector<WordHistory::Version>* list = history_.empty() ? nullptr : history_.versions(addr);
   if (list == nullptr) return current;
   // A version holds from the end of the one before it to its own.
-  std::uint64_t candidates[kMostVersions];
+  struct Candidate {
+    std::uint64_t value = 0;
+    std::uint64_t from = 0;
+  };
+  Candidate candidates[kMostVersions];
   unsigned count = 0;
   std::uint64_t value = current;
   for (auto it = list->rbegin(); count < kMostVersions; ++it) {
     const std::uint64_t from = it == list->rend() ? 0 : it->until;
-    if (from <= until) candidates[count++] = value;
-    if (from <= since) break;
+    if (from <= until) candidates[count++] = {value, from};
+    if (from <= reached) break;
     value = it->value;
   }
-  if (count == 1) return candidates[0];
-  if (next == choices.size()) choices.push_back({0, count});
-  Choice& choice = choices[next++];
-  choice.count = count;
-  if (choice.taken >= count) choice.taken = 0;
-  return candidates[choice.taken];
+  unsigned taken = 0;
+  if (count > 1) {
+    if (next == choices.size()) choices.push_back({0, count});
+    Choice& choice = choices[next++];
+    choice.count = count;
+    if (choice.taken >= count) choice.taken = 0;
+    taken = choice.taken;
+  }
+  if (candidates[taken].from > reached) reached = candidates[taken].from;
+  return candidates[taken].value;
 }
 
 void Judge::prepare(const Access& access, const ContextRegs& regs, LogRoom room) {
@@ -73,11 +81,11 @@ bool Judge::possible(std::uint64_t since, std::uint64_t until, const Access& acc
                      const Result& wanted, WalkTrace& trace) {
   prepare(access, regs, is_log_full(wanted) ? LogRoom::Full : LogRoom::Room);
   view_.choosing = true;
-  view_.since = since;
   view_.until = until;
   view_.choices.clear();
   for (unsigned tries = 0; tries < kMostTries; ++tries) {
     view_.next = 0;
+    view_.reached = since;
     trace = WalkTrace{};
     const Mmu::Peek peek = mmu_.peek(access, &trace);
     const bool success = std::holds_alternative<Translation>(wanted);

@@ -47,8 +47,9 @@ class Judge {
     std::uint64_t peek(HostPhys addr) const override;
 
     bool choosing = false;  // else: memory as it is
-    std::uint64_t since = 0;
     std::uint64_t until = 0;
+    // A walk reads one word after the other: none before this cycle any more.
+    mutable std::uint64_t reached = 0;
     // The nth read of a word with several versions takes choice n; 0 is the newest.
     struct Choice {
       unsigned taken = 0;

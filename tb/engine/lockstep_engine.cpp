@@ -193,20 +193,17 @@ void LockstepEngine::end_window() {
 std::uint32_t LockstepEngine::events(unsigned ctx) {
   const std::uint32_t bits = rtl_.events(ctx);
   if (open_) return bits;  // events of requests in flight are not the model's yet
-  std::uint32_t expected = 0;
+  std::uint32_t expected = scoreboard_.log_events(ctx);
   for (const Event e : {Event::CommitRejected, Event::PmlWatermark, Event::LogError}) {
-    if (scoreboard_.model().event(ctx, e)) expected |= std::uint32_t{1} << static_cast<unsigned>(e);
+    if (scoreboard_.model().event(ctx, e)) expected |= event_mask(e);
   }
-  const std::uint32_t watchdog = std::uint32_t{1} << static_cast<unsigned>(Event::Watchdog);
-  expect_equal("pending events", bits & ~watchdog, expected);
+  expect_equal("pending events", bits & ~event_mask(Event::Watchdog), expected);
   return bits;
 }
 
 void LockstepEngine::clear_events(unsigned ctx, std::uint32_t bits) {
   rtl_.clear_events(ctx, bits);
-  for (const Event e : {Event::CommitRejected, Event::PmlWatermark, Event::LogError, Event::Watchdog}) {
-    if (((bits >> static_cast<unsigned>(e)) & 1) != 0) scoreboard_.model().clear_event(ctx, e);
-  }
+  scoreboard_.clear_events(ctx, bits);
 }
 
 void LockstepEngine::inject_bus_error(HostPhys addr, unsigned n) {

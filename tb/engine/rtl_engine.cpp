@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 namespace vmmu::tb {
 namespace {
 
@@ -12,9 +10,6 @@ RigOptions rig_options(const EngineOptions& options) {
   r.preset = options.preset;
   r.device.seed = options.seed;
   r.device.wave_file = options.wave_file;
-  // A build with VMMU_MUTANTS takes the number of the mutant from here; others have none.
-  const char* mutant = std::getenv("VMMU_MUTANT");
-  if (mutant != nullptr) r.device.mutant = static_cast<unsigned>(std::strtoul(mutant, nullptr, 10));
   r.timing.latency_min = r.timing.latency_max = options.memory_latency;
   return r;
 }

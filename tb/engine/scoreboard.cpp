@@ -43,6 +43,7 @@ Scoreboard::Scoreboard(BuildParams params, const SparseMem& words)
       active_(params.num_contexts),
       previous_log_page_(params.num_contexts),
       verified_(kVerifiedSlots),
+      log_events_(params.num_contexts),
       log_index_(params.num_contexts) {
   reset();
 }
@@ -56,6 +57,7 @@ void Scoreboard::reset() {
     active_[ctx] = std::make_shared<const ContextRegs>(model_->active(ctx));
     log_index_[ctx] = model_->pml_index(ctx);
     previous_log_page_[ctx] = 0;
+    log_events_[ctx] = 0;
   }
   for (Flight& f : flight_) f = Flight{};
   in_flight_ = 0;
@@ -70,6 +72,13 @@ void Scoreboard::set_pml_index(unsigned ctx, std::uint16_t index) {
   model_->set_pml_index(ctx, index);
   log_index_[ctx] = index;
   if (in_flight_ != 0) stirred_ = true;
+}
+
+void Scoreboard::clear_events(unsigned ctx, std::uint32_t bits) {
+  for (const Event e : {Event::CommitRejected, Event::PmlWatermark, Event::LogError}) {
+    if ((bits & event_mask(e)) != 0) model_->clear_event(ctx, e);
+  }
+  log_events_[ctx] &= ~bits;
 }
 
 Reject Scoreboard::commit(unsigned ctx, const ContextRegs& regs) {
@@ -165,8 +174,14 @@ void Scoreboard::remember_walk(const Answer& answer, const Flight& flight, const
   entry.walked = answer.responded;
   entry.epoch = epoch_;
   entry.steady = flight.epoch == epoch_;
-  // A walk in flight when a covering invalidation arrives inserts nothing that later requests may hit.
-  if (flight.invalidated && covers(open_invalidation_, open_regs_, entry)) entry.no_accept_after = open_since_;
+  if (flight.invalidated && covers(open_invalidation_, open_regs_, entry)) {
+    // A walk in flight when a covering invalidation arrives inserts nothing for later requests. One that
+    // waited and started after that may: what it read is new.
+    StaleEntry fresh = entry;
+    fresh.since = std::max(flight.since, open_since_);
+    stale_.add(std::move(fresh));
+    entry.no_accept_after = open_since_;
+  }
   stale_.add(std::move(entry));
 }
 

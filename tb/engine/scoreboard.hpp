@@ -9,7 +9,8 @@
 // of table reads, the memory words and the log records are equal. If software changed tables, registers
 // or injected faults meanwhile, or a log ran full, the order decides what was read and which flags were
 // set: then reads are not compared, the flags and records are taken over from the RTL, and each swap and
-// record is judged for itself only.
+// record is judged for itself only. A record that memory refuses then makes the RTL's log full but not
+// the model's: clear Event::LogError before requests go on one at a time.
 #pragma once
 
 #include <array>
@@ -39,6 +40,8 @@ struct Answer {
   std::uint64_t responded = 0;  // cycle
 };
 
+constexpr std::uint32_t event_mask(Event e) { return std::uint32_t{1} << static_cast<unsigned>(e); }
+
 using Differences = std::vector<std::string>;
 
 class Scoreboard {
@@ -52,6 +55,10 @@ class Scoreboard {
   void set_pml_index(unsigned ctx, std::uint16_t index);
   std::uint16_t pml_index(unsigned ctx) const { return model_->pml_index(ctx); }
   Mmu& model() { return *model_; }
+  // Events of the log that the records seen have raised, as bits; the model's own among them, unless they
+  // were raised while the order of requests in flight decided.
+  std::uint32_t log_events(unsigned ctx) const { return log_events_[ctx]; }
+  void clear_events(unsigned ctx, std::uint32_t bits);
   ModelMemory& memory() { return memory_; }
 
   // Software. `now` is the cycle from which it holds.
@@ -137,6 +144,7 @@ class Scoreboard {
   bool stirred_ = false;  // effects of this window depend on an order that nobody sees
   std::unordered_map<std::uint64_t, std::int64_t> reads_;  // by address: model's minus the RTL's, this window
   std::vector<WalkTrace::Record> records_;                 // of the model, this window
+  std::vector<std::uint32_t> log_events_;
   std::vector<std::uint16_t> log_index_;                   // where the RTL's next record belongs, by context
 };
 

@@ -97,6 +97,10 @@ void Scoreboard::judge_record(const Transaction& t, Differences& out) {
                       (stirred_ && previous_log_page_[ctx] + slot == t.addr.value);
     if (!here || (log_index_[ctx] >> 9) != 0) continue;
     if (!t.error) --log_index_[ctx];
+    if (t.error) log_events_[ctx] |= event_mask(Event::LogError);
+    if (!t.error && log_index_[ctx] == active_[ctx]->pml_watermark) {
+      log_events_[ctx] |= event_mask(Event::PmlWatermark);
+    }
     if ((t.wdata & ~kFrameMask) != 0) out.push_back("log record is no page address: " + describe(t));
     return;
   }

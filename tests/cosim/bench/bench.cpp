@@ -115,9 +115,8 @@ void engine_rows(Rows& rows, Preset preset, bool lockstep) {
   engine->commit(0, regs_for(tables));
   const char* who = lockstep ? "lock step" : "RTL alone";
   for (const bool hits : {true, false}) {
-    constexpr unsigned kAccesses = 200000;
-    const unsigned pages = hits ? 16 : kPages;
-    const unsigned accesses = hits ? kAccesses : kAccesses / 20;
+    const unsigned pages = hits ? 4 : kPages;  // 4 pages fit the smallest L1
+    const unsigned accesses = hits ? 100000 : 2000;
     const auto start = std::chrono::steady_clock::now();
     const std::uint64_t before = engine->cycles();
     for (unsigned i = 0; i < accesses; ++i) engine->issue(user_read(kPage.value + 0x1000 * (i * 7 % pages) + i % 512 * 8));
