@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/describe.hpp"
+#include "engine/inv_rules.hpp"
 
 namespace vmmu::tb {
 namespace {
@@ -15,26 +16,6 @@ BuildParams build_params(const RtlEngine& rtl) {
   params.num_contexts = rtl.num_contexts();
   params.pa_bits = rtl.pa_bits();
   return params;
-}
-
-constexpr std::uint64_t kKeep = std::uint64_t{1} << 63;  // of a CR3 value: entries stay
-
-bool canonical(std::uint64_t gva, bool la57) {
-  const std::uint64_t upper = gva >> (la57 ? 56 : 47);
-  return upper == 0 || upper == (~std::uint64_t{0} >> (la57 ? 56 : 47));
-}
-
-// Architecture 9, and for CR3 SDM 4.10.4.1: bit 63 is reserved without PCIDs.
-bool operands_valid(const Invalidation& inv, const ContextRegs& regs) {
-  switch (inv.op) {
-    case InvOp::Invlpg:
-    case InvOp::Invpcid0: return canonical(inv.addr, regs.la57);
-    case InvOp::Invvpid0: return inv.vpid != 0 && canonical(inv.addr, regs.la57);
-    case InvOp::Invvpid1:
-    case InvOp::Invvpid3: return inv.vpid != 0;
-    case InvOp::LoadCr3: return ((inv.addr & ~kKeep) >> regs.maxphyaddr) == 0 && (regs.pcide || (inv.addr & kKeep) == 0);
-    default: return true;
-  }
 }
 
 Answer answer_of(const Completion& c) {
@@ -127,11 +108,12 @@ bool LockstepEngine::invalidate(const Invalidation& inv) {
   const bool done = rtl_.invalidate(inv);
   rig.on_invalidation_accepted = nullptr;
   rig.on_invalidation_acknowledged = nullptr;
-  if (done != valid) note({fmt::format("invalidation {}: {}", static_cast<unsigned>(inv.op),
-                                       done ? "accepted with an invalid operand" : "refused with valid operands")});
+  if (done != valid)
+    note({fmt::format("invalidation {}: {}", static_cast<unsigned>(inv.op),
+                      done ? "accepted with an invalid operand" : "refused with valid operands")});
   if (done && inv.op == InvOp::LoadCr3) {
     ContextRegs regs = scoreboard_.active(inv.ctx);
-    regs.cr3 = inv.addr & ~kKeep;
+    regs.cr3 = inv.addr & ~kKeepEntries;
     scoreboard_.commit(inv.ctx, regs);
   }
   return done;

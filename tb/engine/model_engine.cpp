@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "engine/inv_rules.hpp"
 #include "engine/preset_info.hpp"
 #include "vmmu/mmu.hpp"
 #include "vmmu/observer.hpp"
@@ -107,12 +108,6 @@ class CountingObserver final : public WalkObserver {
 
 constexpr std::array kEvents = {Event::CommitRejected, Event::PmlWatermark, Event::LogError, Event::Watchdog};
 
-bool is_canonical(std::uint64_t gva, bool la57) {
-  const unsigned top = la57 ? 56 : 47;  // the highest translated bit, which all above must equal
-  const std::uint64_t upper = gva >> top;
-  return upper == 0 || upper == (~std::uint64_t{0} >> top);
-}
-
 class ModelEngine final : public Engine {
  public:
   explicit ModelEngine(const EngineOptions& options) : info_(preset_info(options.preset)) { reset(); }
@@ -143,8 +138,11 @@ class ModelEngine final : public Engine {
   std::uint16_t pml_index(unsigned ctx) override { return mmu_->pml_index(ctx); }
 
   bool invalidate(const Invalidation& inv) override {
-    if (inv.op == InvOp::LoadCr3) return load_cr3(inv.ctx, inv.addr);
-    return operands_valid(inv);
+    ContextRegs regs = mmu_->active(inv.ctx);
+    if (!operands_valid(inv, regs)) return false;
+    if (inv.op != InvOp::LoadCr3) return true;  // nothing is cached
+    regs.cr3 = inv.addr & ~kKeepEntries;
+    return mmu_->commit(inv.ctx, regs) == Reject::None;
   }
 
   AccessRecord access(const Access& access) override {
@@ -209,28 +207,6 @@ class ModelEngine final : public Engine {
     const Fault* fault = std::get_if<Fault>(&result);
     if (fault == nullptr || fault->kind != FaultKind::NonCanonical) ++walks_;
     return result;
-  }
-
-  bool load_cr3(unsigned ctx, std::uint64_t value) {
-    const std::uint64_t keep_entries = std::uint64_t{1} << 63;
-    ContextRegs regs = mmu_->active(ctx);
-    regs.cr3 = value & ~keep_entries;
-    // An illegal operand is an error reply and no COMMIT, so it must not raise a COMMIT's event either.
-    if ((regs.cr3 >> regs.maxphyaddr) != 0) return false;
-    return mmu_->commit(ctx, regs) == Reject::None;
-  }
-
-  // Architecture, section 9: VPID 0 for INVVPID types 0, 1 and 3, and a non-canonical address, are invalid.
-  bool operands_valid(const Invalidation& inv) const {
-    const bool la57 = mmu_->active(inv.ctx).la57;
-    switch (inv.op) {
-      case InvOp::Invlpg:
-      case InvOp::Invpcid0: return is_canonical(inv.addr, la57);
-      case InvOp::Invvpid0: return inv.vpid != 0 && is_canonical(inv.addr, la57);
-      case InvOp::Invvpid1:
-      case InvOp::Invvpid3: return inv.vpid != 0;
-      default: return true;
-    }
   }
 
   const PresetInfo& info_;

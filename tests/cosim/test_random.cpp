@@ -14,7 +14,7 @@ namespace {
 
 struct Mix {
   const char* name = "";
-  unsigned alone = 0;       // shares of 1000 steps; what is left are requests issued
+  unsigned alone = 0;  // shares of 1000 steps; what is left are requests issued
   unsigned sync = 0;
   unsigned poke = 0;
   unsigned invalidate = 0;
@@ -113,14 +113,19 @@ class Run {
     if (verbose_) fmt::print(stderr, "{:8} {} {}\n", engine_.cycles(), what, detail);
   }
   void commit(unsigned ctx, const ContextRegs& regs) {
-    tell("commit", fmt::format("ctx {} ctrl {:#x} cr3 {:#x} vpid {} eptp {:#x} maxphyaddr {}", ctx, reg::ctrl_word(regs),
-                               regs.cr3, regs.vpid, regs.eptp, regs.maxphyaddr));
-    while (engine_.commit(ctx, regs) == CommitStatus::Busy) engine_.rig().cycle();
+    tell("commit", fmt::format("ctx {} ctrl {:#x} cr3 {:#x} vpid {} eptp {:#x} maxphyaddr {}", ctx,
+                               reg::ctrl_word(regs), regs.cr3, regs.vpid, regs.eptp, regs.maxphyaddr));
+    // Requests under the old registers end sooner than this, a walk that memory never answers included.
+    for (unsigned tries = 0; engine_.commit(ctx, regs) == CommitStatus::Busy; ++tries) {
+      if (tries == 100000) return report("COMMIT stays busy");
+      engine_.rig().cycle();
+    }
   }
   void drain_logs() {
     for (unsigned ctx = 0; ctx < world_->contexts(); ++ctx) {
       if (!world_->regs(ctx).pml_en) continue;
-      if ((engine_.pml_index(ctx) >> 9) != 0) engine_.set_pml_index(ctx, static_cast<std::uint16_t>(world_->random() % 40));
+      if ((engine_.pml_index(ctx) >> 9) != 0)
+        engine_.set_pml_index(ctx, static_cast<std::uint16_t>(world_->random() % 40));
       engine_.clear_events(ctx, engine_.events(ctx));
     }
   }
