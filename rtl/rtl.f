@@ -19,3 +19,5 @@ vmmu_inv.sv
 vmmu_counters.sv
 vmmu_regs.sv
 vmmu_top.sv
+vmmu_axi4.sv
+vmmu_axi_top.sv

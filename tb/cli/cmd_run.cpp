@@ -23,7 +23,7 @@ struct RunCommand {
   RunOptions options;
   bool flat = false;
   bool json = false;
-  std::string wave;
+  RtlChoice rtl;
 };
 
 struct Totals {
@@ -121,7 +121,7 @@ int run(const RunCommand& command) {
   if (command.flat) return print_flat(files);
   std::unique_ptr<Engine> engine;
   try {
-    engine = make_engine(command.engine, command.wave);
+    engine = make_engine(command.engine, command.rtl);
   } catch (const std::exception& error) {
     return unusable(
         fmt::format("--engine {} --preset {}: {}", command.engine.engine, command.engine.preset, error.what()));
@@ -150,7 +150,12 @@ void add_run(CLI::App& app, int& status) {
   sub->add_flag("--relaxed", command->options.relaxed,
                 "compare faults by kind, code and addresses, then go on from the words of the file");
   sub->add_flag("--flat", command->flat, "print the flat form without running anything");
-  sub->add_option("--wave", command->wave, "write waves, in a build with tracing")->type_name("F.fst");
+  sub->add_flag("--axi", command->rtl.axi,
+                "the RTL behind its AXI4 master, with random latency, order, back-pressure and failing exclusives");
+  sub->add_option("--seed", command->rtl.seed, "of the RTL's unreset state and of what --axi draws")
+      ->type_name("S")
+      ->capture_default_str();
+  sub->add_option("--wave", command->rtl.wave_file, "write waves, in a build with tracing")->type_name("F.fst");
   sub->add_flag("--json", command->json, "one JSON object per result on standard output (vmmu --help-json)");
   sub->callback([command, &status] { status = run(*command); });
 }

@@ -24,8 +24,15 @@ struct EngineChoice {
 };
 void add_engine_options(CLI::App& command, EngineChoice& choice);
 
+// How the RTL is run.
+struct RtlChoice {
+  std::string wave_file;   // empty: none
+  bool axi = false;        // behind its AXI4 master
+  std::uint64_t seed = 1;  // of unreset state, and of the trouble behind AXI4
+};
+
 // The engine that was asked for. Throws std::runtime_error when this build does not have it.
-std::unique_ptr<Engine> make_engine(const EngineChoice& choice, const std::string& wave_file = "");
+std::unique_ptr<Engine> make_engine(const EngineChoice& choice, const RtlChoice& rtl = {});
 
 // Progress on stderr: a bar on a terminal, a line every 10 % elsewhere.
 class Progress {

@@ -24,15 +24,18 @@ void add_engine_options(CLI::App& command, EngineChoice& choice) {
       ->capture_default_str();
 }
 
-std::unique_ptr<Engine> make_engine(const EngineChoice& choice, const std::string& wave_file) {
+std::unique_ptr<Engine> make_engine(const EngineChoice& choice, const RtlChoice& rtl) {
   EngineOptions options;
   const std::optional<Preset> preset = preset_by_name(choice.preset);
   if (!preset) throw std::runtime_error("unknown preset " + choice.preset);
   options.preset = *preset;
-  options.wave_file = wave_file;
+  options.wave_file = rtl.wave_file;
+  options.axi = rtl.axi;
+  options.seed = rtl.seed;
   if (choice.engine == "rtl") return make_rtl_engine(options);
   if (choice.engine == "both") return make_lockstep_engine(options);
-  if (!wave_file.empty()) throw std::runtime_error("--wave needs the RTL: --engine rtl or both");
+  if (rtl.axi) throw std::runtime_error("--axi needs the RTL: --engine rtl or both");
+  if (!rtl.wave_file.empty()) throw std::runtime_error("--wave needs the RTL: --engine rtl or both");
   return make_model_engine(options);
 }
 

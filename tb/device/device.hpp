@@ -1,4 +1,4 @@
-// One Verilated vmmu_tb of any preset: its ports as plain structs, its clock, its assertions, its wave.
+// One Verilated vmmu_tb or vmmu_axi_tb of any preset: its ports as plain structs, its clock, its assertions, its wave.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "device/axi.hpp"
 #include "engine/engine.hpp"
 
 namespace vmmu::tb {
@@ -45,6 +46,7 @@ struct DeviceInputs {
     std::uint16_t pcid = 0;
     std::uint16_t vpid = 0;
   } inv;
+  AxiFromSubordinate axi;  // vmmu_axi_tb only, in place of mem_req_ready and mem_rsp
 };
 
 // What the RTL drives, as it stands when the clock is about to rise.
@@ -77,6 +79,15 @@ struct DeviceOutputs {
     std::uint64_t expected = 0;
     bool operator==(const MemRequest&) const = default;
   } mem_req;
+  // vmmu_axi_tb only: the rest of the memory port, which lies inside, and the AXI4 master.
+  bool mem_req_ready = false;
+  struct MemReply {
+    bool valid = false;
+    std::uint8_t id = 0;
+    std::uint64_t data = 0;
+    bool error = false;
+  } mem_rsp;
+  AxiFromManager axi;
   bool reg_req_ready = false;
   bool reg_rsp_valid = false;
   std::uint64_t reg_rdata = 0;
@@ -94,6 +105,7 @@ struct DeviceOptions {
   // Number given to +vmmu_mutant=N in a build with VMMU_MUTANTS; 0: that in the environment variable
   // VMMU_MUTANT, if there is one.
   unsigned mutant = 0;
+  bool axi = false;  // vmmu_axi_tb instead of vmmu_tb
 };
 
 // A clock cycle is: write `in`, settle(), look at `out`, tick().
@@ -113,5 +125,6 @@ class Device {
 // Throws std::runtime_error when this build does not have the preset, or no tracing although a wave is wanted.
 std::unique_ptr<Device> make_device(Preset preset, const DeviceOptions& options);
 std::vector<Preset> device_presets();
+std::vector<Preset> device_axi_presets();  // those with a vmmu_axi_tb
 
 }  // namespace vmmu::tb

@@ -13,6 +13,12 @@
 
 namespace vmmu::tb {
 
+// The tops differ in their memory side.
+template <class Model>
+concept HasAxi = requires(Model& m) {
+  m.m_axi_arvalid;
+};
+
 template <class Model>
 class VerilatedDevice final : public Device {
  public:
@@ -81,11 +87,7 @@ class VerilatedDevice final : public Device {
     m.req_ac_i = in.req.ac;
     m.req_implicit_i = in.req.implicit;
     m.rsp_ready_i = in.rsp_ready;
-    m.mem_req_ready_i = in.mem_req_ready;
-    m.mem_rsp_valid_i = in.mem_rsp.valid;
-    m.mem_rsp_id_i = in.mem_rsp.id;
-    m.mem_rsp_data_i = in.mem_rsp.data;
-    m.mem_rsp_error_i = in.mem_rsp.error;
+    drive_memory(m);
     m.reg_req_valid_i = in.reg.valid;
     m.reg_req_write_i = in.reg.write;
     m.reg_req_addr_i = in.reg.addr;
@@ -98,8 +100,47 @@ class VerilatedDevice final : public Device {
     m.inv_req_vpid_i = in.inv.vpid;
   }
 
+  template <class M>
+  void drive_memory(M& m) const {
+    if constexpr (HasAxi<M>) {
+      m.m_axi_arready = in.axi.ar_ready;
+      m.m_axi_awready = in.axi.aw_ready;
+      m.m_axi_wready = in.axi.w_ready;
+      m.m_axi_rvalid = in.axi.r.valid;
+      m.m_axi_rid = in.axi.r.id;
+      m.m_axi_rdata = in.axi.r.data;
+      m.m_axi_rresp = static_cast<std::uint8_t>(in.axi.r.resp);
+      m.m_axi_rlast = in.axi.r.last;
+      m.m_axi_bvalid = in.axi.b.valid;
+      m.m_axi_bid = in.axi.b.id;
+      m.m_axi_bresp = static_cast<std::uint8_t>(in.axi.b.resp);
+    } else {
+      m.mem_req_ready_i = in.mem_req_ready;
+      m.mem_rsp_valid_i = in.mem_rsp.valid;
+      m.mem_rsp_id_i = in.mem_rsp.id;
+      m.mem_rsp_data_i = in.mem_rsp.data;
+      m.mem_rsp_error_i = in.mem_rsp.error;
+    }
+  }
+
+  template <class M>
+  void sample_axi(const M& m) {
+    if constexpr (HasAxi<M>) {
+      out.mem_req_ready = m.mem_req_ready_o;
+      out.mem_rsp = {bool(m.mem_rsp_valid_o), m.mem_rsp_id_o, m.mem_rsp_data_o, bool(m.mem_rsp_error_o)};
+      out.axi.ar = {bool(m.m_axi_arvalid), m.m_axi_arid,         m.m_axi_araddr,  m.m_axi_arlen, m.m_axi_arsize,
+                    m.m_axi_arburst,       bool(m.m_axi_arlock), m.m_axi_arcache, m.m_axi_arprot};
+      out.axi.aw = {bool(m.m_axi_awvalid), m.m_axi_awid,         m.m_axi_awaddr,  m.m_axi_awlen, m.m_axi_awsize,
+                    m.m_axi_awburst,       bool(m.m_axi_awlock), m.m_axi_awcache, m.m_axi_awprot};
+      out.axi.w = {bool(m.m_axi_wvalid), m.m_axi_wdata, m.m_axi_wstrb, bool(m.m_axi_wlast)};
+      out.axi.r_ready = m.m_axi_rready;
+      out.axi.b_ready = m.m_axi_bready;
+    }
+  }
+
   void sample() {
     const Model& m = *model_;
+    sample_axi(m);
     out.req_ready = m.req_ready_o;
     out.rsp_valid = m.rsp_valid_o;
     if (out.rsp_valid) sample_response();

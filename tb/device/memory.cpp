@@ -36,14 +36,12 @@ std::vector<std::string> Memory::take_errors() {
 }
 
 void Memory::drive(std::uint64_t now, DeviceInputs& in) {
-  in.mem_req_ready = timing_.stall_percent == 0 || percent() >= timing_.stall_percent;
+  in.mem_req_ready = !stalls();
   in.mem_rsp.valid = false;
   Pending pending;
   if (queue_.empty() || !pick(now, pending)) return;
   const Transaction done = perform(pending);
-  log_.push_back(done);
-  used_[done.id] = false;
-  --outstanding_;
+  end(done);
   in.mem_rsp.valid = true;
   in.mem_rsp.id = done.id;
   in.mem_rsp.data = done.data;
@@ -51,22 +49,24 @@ void Memory::drive(std::uint64_t now, DeviceInputs& in) {
 }
 
 void Memory::sample(std::uint64_t now, const DeviceInputs& in, const DeviceOutputs& out) {
-  if (was_waiting_ || out.mem_req_valid) judge(in, out);
-  if (out.mem_req_valid && in.mem_req_ready) accept(now, out.mem_req);
+  if (was_waiting_ || out.mem_req_valid) judge(in.mem_req_ready, out);
+  if (!out.mem_req_valid || !in.mem_req_ready) return;
+  const std::uint64_t due = now + latency();
+  (withhold_ ? withheld_ : queue_).push_back({out.mem_req, due, begin(out.mem_req)});
 }
 
-void Memory::judge(const DeviceInputs& in, const DeviceOutputs& out) {
+void Memory::judge(bool ready, const DeviceOutputs& out) {
   if (was_waiting_ && !out.mem_req_valid) {
     protocol_errors_.push_back(fmt::format("memory port: request to {:#x} withdrawn before ready", waiting_.addr));
   } else if (was_waiting_ && !(out.mem_req == waiting_)) {
-    protocol_errors_.push_back(fmt::format("memory port: request to {:#x} changed to {:#x} before ready",
-                                           waiting_.addr, out.mem_req.addr));
+    protocol_errors_.push_back(
+        fmt::format("memory port: request to {:#x} changed to {:#x} before ready", waiting_.addr, out.mem_req.addr));
   }
-  was_waiting_ = out.mem_req_valid && !in.mem_req_ready;
+  was_waiting_ = out.mem_req_valid && !ready;
   if (was_waiting_) waiting_ = out.mem_req;
 }
 
-void Memory::accept(std::uint64_t now, const DeviceOutputs::MemRequest& request) {
+bool Memory::begin(const DeviceOutputs::MemRequest& request) {
   if (request.addr % 8 != 0) {
     protocol_errors_.push_back(fmt::format("memory port: address {:#x} is not 8-byte aligned", request.addr));
   }
@@ -78,13 +78,20 @@ void Memory::accept(std::uint64_t now, const DeviceOutputs::MemRequest& request)
   }
   used_[request.id] = true;
   ++outstanding_;
-  std::uint64_t latency = timing_.latency_min;
-  if (timing_.latency_max > timing_.latency_min) {
-    latency += random_() % (timing_.latency_max - timing_.latency_min + 1);
-  }
   const bool fail = !fail_at_.empty() && fail_at_.erase(accepted_) != 0;
   ++accepted_;
-  (withhold_ ? withheld_ : queue_).push_back({request, now + latency, fail});
+  return fail;
+}
+
+void Memory::end(const Transaction& done) {
+  log_.push_back(done);
+  used_[done.id] = false;
+  --outstanding_;
+}
+
+std::uint64_t Memory::latency() {
+  if (timing_.latency_max <= timing_.latency_min) return timing_.latency_min;
+  return timing_.latency_min + random_() % (timing_.latency_max - timing_.latency_min + 1);
 }
 
 bool Memory::pick(std::uint64_t now, Pending& picked) {

@@ -40,12 +40,15 @@ class Memory {
  public:
   // `words` outlives this object.
   Memory(SparseMem& words, std::uint64_t seed) : words_(words), random_(seed) {}
+  virtual ~Memory() = default;
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
 
   void set_timing(const MemoryTiming& timing) { timing_ = timing; }
   const MemoryTiming& timing() const { return timing_; }
 
   // Forgets what is outstanding and injected, as a reset of the whole system does. Words stay.
-  void reset();
+  virtual void reset();
 
   // The next n requests to that word get an error reply.
   void inject_error(HostPhys addr, unsigned n);
@@ -55,7 +58,7 @@ class Memory {
   void fail_request(std::uint64_t nth);
   // Requests accepted while this is on are not answered until release().
   void withhold(bool on) { withhold_ = on; }
-  void release();
+  virtual void release();
 
   // Software writes memory; on_change is told.
   void poke(HostPhys addr, std::uint64_t word) { change(addr, word); }
@@ -64,7 +67,7 @@ class Memory {
   std::uint64_t accepted() const { return accepted_; }  // requests since construction
 
   const std::vector<Transaction>& log() const { return log_; }
-  void clear_log() { log_.clear(); }
+  virtual void clear_log() { log_.clear(); }
 
   // Called after a word has got a new value.
   std::function<void(HostPhys addr, std::uint64_t before, std::uint64_t after)> on_change;
@@ -79,8 +82,27 @@ class Memory {
   std::vector<std::string> take_errors();
 
   // One clock cycle: drive() before the outputs settle, sample() after.
-  void drive(std::uint64_t now, DeviceInputs& in);
-  void sample(std::uint64_t now, const DeviceInputs& in, const DeviceOutputs& out);
+  virtual void drive(std::uint64_t now, DeviceInputs& in);
+  virtual void sample(std::uint64_t now, const DeviceInputs& in, const DeviceOutputs& out);
+
+ protected:
+  // The port: whether a request waits as it must, and whether one that is accepted is sound and to fail.
+  void judge(bool ready, const DeviceOutputs& out);
+  bool begin(const DeviceOutputs::MemRequest& request);  // true: it gets an error reply
+  void end(const Transaction& done);
+
+  virtual void change(HostPhys addr, std::uint64_t word);  // every write goes through here
+  bool take_error(HostPhys addr);
+  void take_race(HostPhys addr);
+  std::uint64_t latency();
+  unsigned percent() { return static_cast<unsigned>(random_() % 100); }
+  bool stalls() { return timing_.stall_percent != 0 && percent() < timing_.stall_percent; }
+  void complain(std::string what) { protocol_errors_.push_back(std::move(what)); }
+
+  SparseMem& words_;
+  std::mt19937_64 random_;
+  MemoryTiming timing_;
+  bool withhold_ = false;
 
  private:
   struct Pending {
@@ -89,22 +111,12 @@ class Memory {
     bool fail = false;
   };
 
-  void accept(std::uint64_t now, const DeviceOutputs::MemRequest& request);
-  void judge(const DeviceInputs& in, const DeviceOutputs& out);
   bool pick(std::uint64_t now, Pending& picked);
   Transaction perform(const Pending& pending);
-  void change(HostPhys addr, std::uint64_t word);
-  bool take_error(HostPhys addr);
-  void take_race(HostPhys addr);
-  unsigned percent() { return static_cast<unsigned>(random_() % 100); }
 
-  SparseMem& words_;
-  std::mt19937_64 random_;
-  MemoryTiming timing_;
-  std::deque<Pending> queue_;     // in order of acceptance
+  std::deque<Pending> queue_;  // in order of acceptance
   std::deque<Pending> withheld_;
-  bool withhold_ = false;
-  bool used_[256] = {};           // ids that have no reply yet
+  bool used_[256] = {};  // ids that have no reply yet
   unsigned outstanding_ = 0;
   std::uint64_t accepted_ = 0;
   std::map<HostPhys, unsigned> errors_left_;

@@ -17,15 +17,23 @@ Result result_of(const DeviceOutputs::Response& r) {
 
 Rig::Rig(const RigOptions& options)
     : device_(make_device(options.preset, options.device)),
-      memory_(words_, options.device.seed),
+      memory_(make_memory(options)),
       random_(options.device.seed + 1),
       response_stall_(options.response_stall_percent),
       hang_limit_(options.hang_limit) {
-  memory_.set_timing(options.timing);
+  memory_->set_timing(options.timing);
   reset();
 }
 
 Rig::~Rig() = default;
+
+std::unique_ptr<Memory> Rig::make_memory(const RigOptions& options) {
+  if (!options.device.axi) return std::make_unique<Memory>(words_, options.device.seed);
+  auto memory = std::make_unique<AxiMemory>(words_, options.device.seed);
+  memory->set_behaviour(options.axi);
+  axi_memory_ = memory.get();
+  return memory;
+}
 
 void Rig::clear_inputs() {
   device_->in = DeviceInputs{};
@@ -36,9 +44,11 @@ void Rig::clear_inputs() {
 
 void Rig::reset() {
   clear_inputs();
-  memory_.reset();
+  memory_->reset();
+  axi_checker_.reset();
   for (unsigned i = 0; i < 3; ++i) {
     device_->settle();
+    if (axi_memory_ != nullptr && i > 0) axi_checker_.sample(now_, false, device_->out.axi, device_->in.axi);
     device_->tick();
     ++now_;
   }
@@ -47,10 +57,11 @@ void Rig::reset() {
 
 void Rig::cycle() {
   Device& d = *device_;
-  memory_.drive(now_, d.in);
+  memory_->drive(now_, d.in);
   d.in.rsp_ready = response_stall_ == 0 || random_() % 100 >= response_stall_;
   d.settle();
-  memory_.sample(now_, d.in, d.out);
+  memory_->sample(now_, d.in, d.out);
+  if (axi_memory_ != nullptr) axi_checker_.sample(now_, true, d.out.axi, d.in.axi);
   if (d.out.rsp_valid || response_waited_) sample_response();
   if (inv_state_ != InvState::Idle || d.out.inv_rsp_valid) sample_invalidation();
   d.tick();
@@ -204,16 +215,17 @@ void Rig::settle() {
   unsigned quiet = 0;
   until(
       [&] {
-        quiet = memory_.outstanding() == 0 && !device_->out.mem_req_valid ? quiet + 1 : 0;
+        quiet = memory_->outstanding() == 0 && !device_->out.mem_req_valid ? quiet + 1 : 0;
         return quiet >= kQuiet;
       },
       "end of the memory traffic");
 }
 
 std::vector<std::string> Rig::take_errors() {
-  std::vector<std::string> errors = memory_.take_errors();
+  std::vector<std::string> errors = memory_->take_errors();
   errors.insert(errors.end(), errors_.begin(), errors_.end());
   errors_.clear();
+  for (const AxiViolation& violation : axi_checker_.take()) errors.push_back(violation.text);
   return errors;
 }
 

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "device/axi_checker.hpp"
+#include "device/axi_memory.hpp"
 #include "device/device.hpp"
 #include "device/memory.hpp"
 #include "device/register_map.hpp"
@@ -36,6 +38,7 @@ struct RigOptions {
   Preset preset = Preset::Server;
   DeviceOptions device;
   MemoryTiming timing;
+  AxiBehaviour axi;                      // with device.axi: memory is an AXI4 subordinate, under a checker
   unsigned response_stall_percent = 0;   // share of cycles without rsp_ready, 0 .. 99
   std::uint64_t hang_limit = 2'000'000;  // cycles that anything may take
 };
@@ -53,7 +56,9 @@ class Rig {
   std::uint64_t now() const { return now_; }  // number of the cycle that comes next
 
   Device& device() { return *device_; }
-  Memory& memory() { return memory_; }
+  Memory& memory() { return *memory_; }
+  AxiMemory* axi_memory() { return axi_memory_; }  // null without device.axi
+  const AxiChecker& axi_checker() const { return axi_checker_; }
   SparseMem& words() { return words_; }
   const SparseMem& words() const { return words_; }
   void set_response_stall(unsigned percent) { response_stall_ = percent; }
@@ -97,10 +102,13 @@ class Rig {
   void sample_response();
   void sample_invalidation();
   void clear_inputs();
+  std::unique_ptr<Memory> make_memory(const RigOptions& options);
 
   std::unique_ptr<Device> device_;
   SparseMem words_;
-  Memory memory_;
+  AxiMemory* axi_memory_ = nullptr;
+  std::unique_ptr<Memory> memory_;
+  AxiChecker axi_checker_;
   std::mt19937_64 random_;
   unsigned response_stall_ = 0;
   std::uint64_t hang_limit_;

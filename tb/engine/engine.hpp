@@ -99,6 +99,9 @@ struct EngineOptions {
   std::string wave_file;         // FST; empty: none
   unsigned memory_latency = 10;  // cycles from accept to data valid, >= 1
   std::uint64_t seed = 1;
+  // The RTL behind its AXI4 master, with random back-pressure, latency, order and failing exclusives from the
+  // seed. memory_latency is then the middle of what is chosen; the model takes no notice.
+  bool axi = false;
 };
 
 std::unique_ptr<Engine> make_model_engine(const EngineOptions& options);

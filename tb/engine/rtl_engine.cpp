@@ -5,12 +5,25 @@
 namespace vmmu::tb {
 namespace {
 
+// What a real interconnect may do to the AXI4 master. None of it changes what an access means.
+void add_axi_trouble(const EngineOptions& options, RigOptions& r) {
+  r.device.axi = true;
+  r.timing.latency_min = 1;
+  r.timing.latency_max = 2 * options.memory_latency;
+  r.timing.reorder = true;
+  r.timing.stall_percent = 30;
+  r.axi.exclusive_fail_percent = 30;
+  r.axi.vary_pairs = true;
+  r.axi.write_order = static_cast<AxiWriteOrder>(options.seed % 3);
+}
+
 RigOptions rig_options(const EngineOptions& options) {
   RigOptions r;
   r.preset = options.preset;
   r.device.seed = options.seed;
   r.device.wave_file = options.wave_file;
   r.timing.latency_min = r.timing.latency_max = options.memory_latency;
+  if (options.axi) add_axi_trouble(options, r);
   return r;
 }
 

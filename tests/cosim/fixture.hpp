@@ -30,6 +30,7 @@ inline constexpr GuestPhys kFrame{0x40000000};
 class RigFixture {
  public:
   explicit RigFixture(Preset preset, unsigned latency = 10, std::uint64_t seed = 1) : rig(options(preset, latency, seed)) {}
+  explicit RigFixture(const RigOptions& options) : rig(options) {}
   ~RigFixture() {
     for (const std::string& error : rig.take_errors()) {
       UNSCOPED_INFO(error);

@@ -1,0 +1,214 @@
+// vmmu_axi_top with every struct field as a port of its own, so that C++ reaches each by name, and with the memory
+// port between the MMU and its AXI4 master to look at: that is where the scoreboard compares requests.
+module vmmu_axi_tb
+  import vmmu_pkg::*;
+#(
+    parameter int unsigned Preset = PresetServer
+) (
+    input  logic        clk_i,
+    input  logic        rst_ni,
+    // request
+    input  logic        req_valid_i,
+    output logic        req_ready_o,
+    input  logic [3:0]  req_ctx_i,
+    input  logic [7:0]  req_id_i,
+    input  logic [63:0] req_gva_i,
+    input  logic [1:0]  req_op_i,
+    input  logic        req_user_i,
+    input  logic        req_ac_i,
+    input  logic        req_implicit_i,
+    // response
+    output logic        rsp_valid_o,
+    input  logic        rsp_ready_i,
+    output logic [3:0]  rsp_ctx_o,
+    output logic [7:0]  rsp_id_o,
+    output logic [2:0]  rsp_source_o,
+    output logic [51:0] rsp_hpa_o,
+    output logic [1:0]  rsp_size_o,
+    output logic [2:0]  rsp_pat_o,
+    output logic [2:0]  rsp_emt_o,
+    output logic        rsp_ipat_o,
+    output logic [3:0]  rsp_fault_kind_o,
+    output logic [15:0] rsp_fault_code_o,
+    output logic [31:0] rsp_fault_target_o,
+    output logic [63:0] rsp_fault_gva_o,
+    output logic        rsp_fault_gva_valid_o,
+    output logic [63:0] rsp_fault_addr_o,
+    // the memory port inside, to look at
+    output logic        mem_req_valid_o,
+    output logic        mem_req_ready_o,
+    output logic [1:0]  mem_req_op_o,
+    output logic [7:0]  mem_req_id_o,
+    output logic [51:0] mem_req_addr_o,
+    output logic [63:0] mem_req_wdata_o,
+    output logic [63:0] mem_req_expected_o,
+    output logic        mem_rsp_valid_o,
+    output logic [7:0]  mem_rsp_id_o,
+    output logic [63:0] mem_rsp_data_o,
+    output logic        mem_rsp_error_o,
+    // memory: read address
+    output logic        m_axi_arvalid,
+    input  logic        m_axi_arready,
+    output logic [7:0]  m_axi_arid,
+    output logic [51:0] m_axi_araddr,
+    output logic [7:0]  m_axi_arlen,
+    output logic [2:0]  m_axi_arsize,
+    output logic [1:0]  m_axi_arburst,
+    output logic        m_axi_arlock,
+    output logic [3:0]  m_axi_arcache,
+    output logic [2:0]  m_axi_arprot,
+    // memory: read data
+    input  logic        m_axi_rvalid,
+    output logic        m_axi_rready,
+    input  logic [7:0]  m_axi_rid,
+    input  logic [63:0] m_axi_rdata,
+    input  logic [1:0]  m_axi_rresp,
+    input  logic        m_axi_rlast,
+    // memory: write address
+    output logic        m_axi_awvalid,
+    input  logic        m_axi_awready,
+    output logic [7:0]  m_axi_awid,
+    output logic [51:0] m_axi_awaddr,
+    output logic [7:0]  m_axi_awlen,
+    output logic [2:0]  m_axi_awsize,
+    output logic [1:0]  m_axi_awburst,
+    output logic        m_axi_awlock,
+    output logic [3:0]  m_axi_awcache,
+    output logic [2:0]  m_axi_awprot,
+    // memory: write data
+    output logic        m_axi_wvalid,
+    input  logic        m_axi_wready,
+    output logic [63:0] m_axi_wdata,
+    output logic [7:0]  m_axi_wstrb,
+    output logic        m_axi_wlast,
+    // memory: write response
+    input  logic        m_axi_bvalid,
+    output logic        m_axi_bready,
+    input  logic [7:0]  m_axi_bid,
+    input  logic [1:0]  m_axi_bresp,
+    // registers
+    input  logic        reg_req_valid_i,
+    output logic        reg_req_ready_o,
+    input  logic        reg_req_write_i,
+    input  logic [19:0] reg_req_addr_i,
+    input  logic [63:0] reg_req_wdata_i,
+    output logic        reg_rsp_valid_o,
+    output logic [63:0] reg_rsp_rdata_o,
+    output logic        reg_rsp_error_o,
+    // invalidation
+    input  logic        inv_req_valid_i,
+    output logic        inv_req_ready_o,
+    input  logic [3:0]  inv_req_op_i,
+    input  logic [3:0]  inv_req_ctx_i,
+    input  logic [63:0] inv_req_addr_i,
+    input  logic [11:0] inv_req_pcid_i,
+    input  logic [15:0] inv_req_vpid_i,
+    output logic        inv_rsp_valid_o,
+    output logic        inv_rsp_error_o,
+    // interrupts
+    output logic        irq_host_o,
+    output logic [15:0] irq_guest_o
+);
+
+  localparam cfg_t Cfg = preset_cfg(Preset);
+
+`ifdef VMMU_MUTANTS
+  int mutant;
+  initial if ($value$plusargs("vmmu_mutant=%d", mutant) != 0) vmmu_mut_pkg::selected = mutant;
+`endif
+
+  req_t     req;
+  rsp_t     rsp;
+  mem_req_t mem_req;
+  mem_rsp_t mem_rsp;
+  reg_req_t reg_req;
+  reg_rsp_t reg_rsp;
+  inv_req_t inv_req;
+  logic [Cfg.NumContexts-1:0] irq_guest;
+
+  assign req.ctx      = req_ctx_i;
+  assign req.id       = req_id_i;
+  assign req.gva      = req_gva_i;
+  assign req.op       = op_e'(req_op_i);
+  assign req.user     = req_user_i;
+  assign req.ac       = req_ac_i;
+  assign req.implicit = req_implicit_i;
+
+  assign reg_req.write = reg_req_write_i;
+  assign reg_req.addr  = reg_req_addr_i;
+  assign reg_req.wdata = reg_req_wdata_i;
+
+  assign inv_req.op   = inv_op_e'(inv_req_op_i);
+  assign inv_req.ctx  = inv_req_ctx_i;
+  assign inv_req.addr = inv_req_addr_i;
+  assign inv_req.pcid = inv_req_pcid_i;
+  assign inv_req.vpid = inv_req_vpid_i;
+
+  assign rsp_ctx_o             = rsp.ctx;
+  assign rsp_id_o              = rsp.id;
+  assign rsp_source_o          = rsp.source;
+  assign rsp_hpa_o             = rsp.hpa;
+  assign rsp_size_o            = rsp.size;
+  assign rsp_pat_o             = rsp.pat;
+  assign rsp_emt_o             = rsp.emt;
+  assign rsp_ipat_o            = rsp.ipat;
+  assign rsp_fault_kind_o      = rsp.fault.kind;
+  assign rsp_fault_code_o      = rsp.fault.code;
+  assign rsp_fault_target_o    = rsp.fault.target;
+  assign rsp_fault_gva_o       = rsp.fault.gva;
+  assign rsp_fault_gva_valid_o = rsp.fault.gva_valid;
+  assign rsp_fault_addr_o      = rsp.fault.addr;
+
+  // A testbench may look inside; the design itself never does.
+  assign mem_req_valid_o = u_top.mem_req_valid;
+  assign mem_req_ready_o = u_top.mem_req_ready;
+  assign mem_req         = u_top.mem_req;
+  assign mem_rsp_valid_o = u_top.mem_rsp_valid;
+  assign mem_rsp         = u_top.mem_rsp;
+
+  assign mem_req_op_o       = mem_req.op;
+  assign mem_req_id_o       = mem_req.id;
+  assign mem_req_addr_o     = mem_req.addr;
+  assign mem_req_wdata_o    = mem_req.wdata;
+  assign mem_req_expected_o = mem_req.expected;
+  assign mem_rsp_id_o       = mem_rsp.id;
+  assign mem_rsp_data_o     = mem_rsp.data;
+  assign mem_rsp_error_o    = mem_rsp.error;
+
+  assign reg_rsp_rdata_o = reg_rsp.rdata;
+  assign reg_rsp_error_o = reg_rsp.error;
+  assign irq_guest_o     = 16'(irq_guest);
+
+  vmmu_axi_top #(
+      .Preset(Preset)
+  ) u_top (
+      .clk_i,
+      .rst_ni,
+      .req_valid_i,
+      .req_ready_o,
+      .req_i(req),
+      .rsp_valid_o,
+      .rsp_ready_i,
+      .rsp_o(rsp),
+      .reg_req_valid_i,
+      .reg_req_ready_o,
+      .reg_req_i(reg_req),
+      .reg_rsp_valid_o,
+      .reg_rsp_o(reg_rsp),
+      .inv_req_valid_i,
+      .inv_req_ready_o,
+      .inv_req_i(inv_req),
+      .inv_rsp_valid_o,
+      .inv_rsp_error_o,
+      .irq_host_o,
+      .irq_guest_o(irq_guest),
+      .m_axi_arvalid, .m_axi_arready, .m_axi_arid, .m_axi_araddr, .m_axi_arlen, .m_axi_arsize, .m_axi_arburst,
+      .m_axi_arlock, .m_axi_arcache, .m_axi_arprot,
+      .m_axi_rvalid, .m_axi_rready, .m_axi_rid, .m_axi_rdata, .m_axi_rresp, .m_axi_rlast,
+      .m_axi_awvalid, .m_axi_awready, .m_axi_awid, .m_axi_awaddr, .m_axi_awlen, .m_axi_awsize, .m_axi_awburst,
+      .m_axi_awlock, .m_axi_awcache, .m_axi_awprot,
+      .m_axi_wvalid, .m_axi_wready, .m_axi_wdata, .m_axi_wstrb, .m_axi_wlast,
+      .m_axi_bvalid, .m_axi_bready, .m_axi_bid, .m_axi_bresp
+  );
+
+endmodule
