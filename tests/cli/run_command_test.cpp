@@ -157,6 +157,8 @@ TEST_CASE("run: unusable options", "[cli]") {
   check_unusable("run --engine magic " + good, "--engine");
   check_unusable("run --engine model --preset huge " + good, "--preset");
   check_unusable("run --engine model --wave " + folder.path("w.fst") + " " + good, "--wave");
+  check_unusable("run --engine model --axi " + good, "--axi");
+  check_unusable("run --engine model --seed many " + good, "--seed");
   check_unusable("run --engine model", "FILE");
   check_unusable("", "run");
   check_unusable("frobnicate", "vmmu");
@@ -190,6 +192,24 @@ TEST_CASE("run: gzip, xz, zstd and standard input, told by content", "[cli]") {
     }
   }
 }
+
+#ifdef VMMU_HAS_AXI
+TEST_CASE("run: behind AXI4 the answers are the same, and the cycles follow from the seed", "[cli]") {
+  const TempFolder folder;
+  const std::string file = folder.file("a.mmu", kGood);
+  const std::string direct = run_program("run " + file).out;
+  std::vector<unsigned> cycles;
+  for (const std::string seed : {"1", "2", "3", "1"}) {
+    const std::string options = "--axi --seed " + seed + " ";
+    CHECK(run_program("run " + options + file).out == direct);
+    const ProgramResult result = run_program("run --check --json " + options + file);
+    CHECK(result.status == 0);
+    cycles.push_back(nlohmann::json::parse(result.out.substr(0, result.out.find('\n')))["cycles"]);
+  }
+  CHECK(cycles[0] == cycles[3]);
+  CHECK((cycles[0] != cycles[1] || cycles[1] != cycles[2]));
+}
+#endif
 
 TEST_CASE("info: parameters and register map of each preset", "[cli]") {
   const ProgramResult text = run_program("info");

@@ -73,6 +73,18 @@ TEST_CASE("axi: a walk of reads takes no cycle longer than at the memory port", 
   }
 }
 
+TEST_CASE("axi: the checker sits at the pins, and what it sees fails the run", "[axi]") {
+  for (const Preset preset : presets()) {
+    RigFixture f(axi_options(preset));
+    Tables t(f);
+    f.rig.axi_memory()->inject_reply(AxiStep::Read, AxiResp::ExOkay);  // a memory that breaks the rules
+    f.run(read_of(kReady));
+    const auto errors = f.rig.take_errors();
+    REQUIRE(errors.size() == 1);
+    CHECK(errors[0].find(rule_name(AxiRule::ExOkayWithoutExclusive)) != std::string::npos);
+  }
+}
+
 TEST_CASE("axi: a swap is one exclusive pair, and costs 2M + 2 cycles", "[axi]") {
   for (const Preset preset : presets()) {
     for (const unsigned latency : {1u, 2u, 10u}) {
