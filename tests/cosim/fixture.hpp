@@ -29,8 +29,9 @@ inline constexpr GuestPhys kFrame{0x40000000};
 // VMMU_WAVE names an FST file to write, in a build with tracing.
 class RigFixture {
  public:
-  explicit RigFixture(Preset preset, unsigned latency = 10, std::uint64_t seed = 1) : RigFixture(options(preset, latency, seed)) {}
-  explicit RigFixture(const RigOptions& options) : rig(with_mutant(options)) {}
+  explicit RigFixture(Preset preset, unsigned latency = 10, std::uint64_t seed = 1)
+      : RigFixture(options(preset, latency, seed)) {}
+  explicit RigFixture(const RigOptions& options) : rig(options) {}
   ~RigFixture() {
     for (const std::string& error : rig.take_errors()) {
       UNSCOPED_INFO(error);
@@ -60,12 +61,6 @@ class RigFixture {
   std::uint64_t cycles = 0;    // from there to its response
 
  private:
-  // A build with VMMU_MUTANTS takes the number of the mutant from here; others have none.
-  static RigOptions with_mutant(RigOptions o) {
-    const char* mutant = std::getenv("VMMU_MUTANT");
-    if (mutant != nullptr) o.device.mutant = static_cast<unsigned>(std::strtoul(mutant, nullptr, 10));
-    return o;
-  }
   static RigOptions options(Preset preset, unsigned latency, std::uint64_t seed) {
     RigOptions o;
     o.preset = preset;
