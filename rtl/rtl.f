@@ -19,3 +19,9 @@ vmmu_inv.sv
 vmmu_counters.sv
 vmmu_regs.sv
 vmmu_top.sv
+vmmu_csr_regs_pkg.sv
+vmmu_csr_regs.sv
+vmmu_csr_bridge.sv
+vmmu_csr_guest.sv
+vmmu_csr_inv.sv
+vmmu_csr_axil.sv
