@@ -12,6 +12,7 @@ enum : std::uint32_t { kCommitRejected = 1, kPmlWatermark = 2, kLogError = 16, k
 struct LoggingWorld {
   LoggingWorld() : tables(tables_of(0, true), bench.words()) {
     regs = logging_regs(tables);
+    regs.maxphyaddr = 46;
     bench.activate(0, regs);
   }
 

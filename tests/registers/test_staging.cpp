@@ -108,7 +108,7 @@ TEST_CASE("staging: VPID waits for COMMIT", "[registers][commit]") {
   // Is the entry of the page tagged with VPID 8?
   const auto look = [&] {
     bench.translate(kPage);
-    REQUIRE(bench.invalidate({InvOp::Vpid1, 0, 0, 0, 8}));
+    REQUIRE(bench.invalidate({InvOp::Invvpid1, 0, 0, 0, 8}));
     return bench.translate(kPage).walked;
   };
   check_staged(bench, before, after, look, false, true);
