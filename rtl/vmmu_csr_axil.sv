@@ -80,7 +80,7 @@ module vmmu_csr_axil
                     (s_axil_rvalid && s_axil_rready && (rresp == RespOkay));
   vmmu_fifo #(.Width(1), .Depth(MostOutstanding)) u_errors (
       .clk_i, .rst_ni,
-      .push_i(ack), .data_i(ack_error), .pop_i(answered),
+      .push_i(ack), .data_i(`VMMU_MUT(42, ack_error, 1'b0)), .pop_i(answered),
       .valid_o(error_valid), .data_o(page_error), .full_o(errors_full), .count_o(errors_kept)
   );
   assign s_axil_bresp = (bresp == RespOkay) ? {page_error, 1'b0} : bresp;

@@ -73,7 +73,7 @@ module vmmu_csr_bridge
   // Only whole words are written: staged registers are rows of a RAM without byte enables, and half a command or half
   // a write-one-to-clear has no meaning.
   logic partial;
-  assign partial = acc_q.write && !acc_q.whole;
+  assign partial = `VMMU_MUT(40, acc_q.write && !acc_q.whole, 1'b0);
 
   // ---------------------------------------------------------------- live registers of 64 bits
   // Reading the low word keeps the high one, so that both are of one moment. One word is kept, with its address: a high
@@ -84,8 +84,8 @@ module vmmu_csr_bridge
   assign high      = acc_q.addr[2];
   assign live_wide = !guest && of_context &&
                      ((acc_q.addr[11:0] >= RegCounters) || (acc_q.addr[11:3] == RegLogErrorRec[11:3]));
-  assign latched   = high && live_wide && !acc_q.write && latch_valid_q &&
-                     (latch_addr_q == acc_q.addr[RegAddrWidth-1:3]);
+  assign latched   = `VMMU_MUT(41, high && live_wide && !acc_q.write && latch_valid_q &&
+                               (latch_addr_q == acc_q.addr[RegAddrWidth-1:3]), 1'b0);
 
   always_comb begin
     state_d = state_q;
@@ -152,7 +152,9 @@ module vmmu_csr_bridge
   end
 
   logic unused_bits;
-  assign unused_bits = ^{hwif_i, context_offset};
+  assign unused_bits = ^{hwif_i.contexts_0.req_is_wr, hwif_i.contexts_0.wr_data, hwif_i.contexts_0.wr_biten,
+                         hwif_i.contexts_8.req_is_wr, hwif_i.contexts_8.wr_data, hwif_i.contexts_8.wr_biten,
+                         context_offset};
 
   `VMMU_ASSERT(OneAccessAtATime_A, start |-> state_q == Idle)
 endmodule

@@ -1,3 +1,5 @@
+`include "vmmu_macros.svh"
+
 // The guest pages: operands, command and status of each guest's own invalidations. They hold only what the guest
 // itself wrote, and no other register is behind them.
 module vmmu_csr_guest
@@ -94,7 +96,7 @@ module vmmu_csr_guest
   assign busy_o = busy_q;
   always_comb begin
     for (int unsigned c = 0; c < Contexts; c++) begin
-      req_o[c] = '{op: op_q[c], ctx: CtxWidth'(c), addr: addr_q[c], pcid: pcid_q[c], vpid: '0};
+      req_o[c] = '{op: op_q[c], ctx: `VMMU_MUT(43, CtxWidth'(c), '0), addr: addr_q[c], pcid: pcid_q[c], vpid: '0};
     end
   end
 endmodule

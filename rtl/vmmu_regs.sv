@@ -94,9 +94,10 @@ module vmmu_regs
 
   logic write_now;
   assign write_now      = busy_q && req_q.write && half_exists;
-  logic staged_write;
+  logic staged_write, staged_wait;
+  assign staged_wait    = `VMMU_MUT(44, staged_wait_i, 1'b0);
   assign staged_write   = write_now && in_host && staged_known_i;
-  assign staged_we_o    = staged_write && !staged_wait_i;
+  assign staged_we_o    = staged_write && !staged_wait;
   assign commit_valid_o = write_now && is_commit;
   assign index_we_o     = write_now && is_index && !index_busy_i[ctx];
 
@@ -147,7 +148,7 @@ module vmmu_regs
     if (req_q.write) reg_rsp_o.rdata = '0;
   end
   // The index is told only when memory has every record before it.
-  assign reg_rsp_valid_o = busy_q && (!commit_valid_o || commit_done_i) && !(staged_write && staged_wait_i) &&
+  assign reg_rsp_valid_o = busy_q && (!commit_valid_o || commit_done_i) && !(staged_write && staged_wait) &&
                            !(is_index && index_busy_i[ctx]);
 
   logic unused_bits;

@@ -39,9 +39,15 @@ void print_json(const PresetInfo& info) {
   for (std::size_t i = 0; i < kNumParameters; ++i) {
     object["parameters"][std::string(kParameterNames[i])] = info.values[i];
   }
-  for (const RegisterRow& row : kRegisters) {
-    object["registers"].push_back(
-        {{"name", row.name}, {"page", row.page}, {"offset", row.offset}, {"description", row.description}});
+  for (const RegisterInfo& row : kRegisterTable) {
+    object["registers"].push_back({{"name", row.name},
+                                   {"page", page_name(row.page)},
+                                   {"offset", row.offset},
+                                   {"width", row.width},
+                                   {"count", row.count},
+                                   {"kind", kind_name(row.kind)},
+                                   {"reset", row.reset},
+                                   {"description", row.description}});
   }
   object["presets"] = built_names();
   fmt::print("{}\n", object.dump());

@@ -12,15 +12,15 @@ enum class RegisterKind : std::uint8_t { Staged, Live, Constant, Command };
 struct RegisterInfo {
   std::string_view name;
   RegisterPage page;
-  std::uint32_t offset;         // bytes from the start of the page
-  unsigned width;               // bits: 32 or 64
-  unsigned count;               // elements, 8 bytes apart; 1: no array
+  std::uint32_t offset;  // bytes from the start of the page
+  unsigned width;        // bits: 32 or 64
+  unsigned count;        // elements, 8 bytes apart; 1: no array
   RegisterKind kind;
-  std::uint64_t reset;          // value after reset, unless reset_of_build
-  std::uint64_t fields;         // bits that exist
-  std::uint64_t writable;       // bits that a write reaches
+  std::uint64_t reset;     // value after reset, unless reset_of_build
+  std::uint64_t fields;    // bits that exist
+  std::uint64_t writable;  // bits that a write reaches
   bool write_one_to_clear;
-  bool reset_of_build;          // the value after reset is one of the build's parameters, or follows from one
+  bool reset_of_build;  // the value after reset is one of the build's parameters, or follows from one
   std::string_view description;
 };
 

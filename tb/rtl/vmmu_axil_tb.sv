@@ -70,6 +70,11 @@ module vmmu_axil_tb
 );
   localparam cfg_t Cfg = preset_cfg(Preset);
 
+`ifdef VMMU_MUTANTS
+  int mutant;
+  initial if ($value$plusargs("vmmu_mutant=%d", mutant) != 0) vmmu_mut_pkg::selected = mutant;
+`endif
+
   req_t     req;
   rsp_t     rsp;
   mem_req_t mem_req;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <verilated.h>
 
+#include <cstdlib>
 #include <stdexcept>
 
 #include "Vvmmu_axil.h"
@@ -22,6 +23,10 @@ AxilBench::AxilBench(std::uint64_t seed, unsigned stall_percent)
   context_->assertOn(true);
   context_->randReset(2);
   context_->randSeed(static_cast<int>(seed % 0x7fffffff) + 1);
+  const char* mutant = std::getenv("VMMU_MUTANT");
+  const std::string plusarg = std::string("+vmmu_mutant=") + (mutant == nullptr ? "0" : mutant);
+  const char* arguments[] = {"vmmu", plusarg.c_str()};
+  context_->commandArgs(2, arguments);
   model_ = std::make_unique<Vvmmu_axil>(context_.get(), "tb");
   reset();
 }
@@ -205,7 +210,8 @@ AxiReply AxilBench::read(std::uint32_t addr) {
 
 AxiResp AxilBench::write(std::uint32_t addr, std::uint32_t word, unsigned strobes) {
   AxiReply reply;
-  queue_write(addr, word, [&](const AxiReply& r) { reply = r; }, strobes);
+  queue_write(
+      addr, word, [&](const AxiReply& r) { reply = r; }, strobes);
   wait_axi();
   return reply.resp;
 }

@@ -108,7 +108,7 @@ class AxilBench {
   std::unique_ptr<Vvmmu_axil> model_;
   SparseMem words_;
   Memory memory_;
-  DeviceInputs in_;    // of the memory port
+  DeviceInputs in_;  // of the memory port
   DeviceOutputs out_;
   std::mt19937_64 random_;
   unsigned stall_percent_;

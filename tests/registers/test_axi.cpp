@@ -49,7 +49,8 @@ TEST_CASE("AXI: the two low bits of an address are not looked at", "[registers][
   }
 }
 
-TEST_CASE("AXI: reads and writes that overlap, under back-pressure, neither get lost nor mixed up", "[registers][axi]") {
+TEST_CASE("AXI: reads and writes that overlap, under back-pressure, neither get lost nor mixed up",
+          "[registers][axi]") {
   const std::uint64_t seed = seed_or(20);
   for (const unsigned stall : {0u, 20u, 80u}) {
     INFO("VMMU_SEED=" << seed << " stall " << stall);

@@ -80,7 +80,8 @@ TEST_CASE("guest page: LOAD_CR3 replaces the active and the staged CR3 of its ow
   CHECK(g.bench.get(register_named("CR3"), 1) == g.tables[1].cr3());
 }
 
-TEST_CASE("guest page: invalid operands set ERROR, change nothing, and the next command clears it", "[registers][guest]") {
+TEST_CASE("guest page: invalid operands set ERROR, change nothing, and the next command clears it",
+          "[registers][guest]") {
   Guests g;
   constexpr std::uint64_t kNonCanonical = 0x8000'0000'0000;
   CHECK(g.command(1, kInvlpg, kNonCanonical) == kError);
@@ -138,7 +139,8 @@ TEST_CASE("guest page: the commands of all guests and the system's port take tur
   for (unsigned round = 0; round < 4; ++round) {
     std::vector<bool> busy(contexts(), true);
     for (unsigned ctx = 0; ctx < contexts(); ++ctx) {
-      g.bench.queue_write(g.at("INV_COMMAND", ctx), kInvpcid2, [](const AxiReply& r) { CHECK(r.resp == AxiResp::Okay); });
+      g.bench.queue_write(g.at("INV_COMMAND", ctx), kInvpcid2,
+                          [](const AxiReply& r) { CHECK(r.resp == AxiResp::Okay); });
     }
     unsigned guests_left = contexts();
     for (unsigned i = 0; guests_left != 0 && i < 3000; ++i) {

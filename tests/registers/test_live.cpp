@@ -75,7 +75,8 @@ TEST_CASE("EVENTS: a refused record raises the log error, and LOG_ERROR_REC tell
   CHECK(w.bench.get(register_named("LOG_ERROR_REC"), 0) == 0x61234000);
 }
 
-TEST_CASE("EVENTS: a memory request that takes too long raises the watchdog event of its context", "[registers][events]") {
+TEST_CASE("EVENTS: a memory request that takes too long raises the watchdog event of its context",
+          "[registers][events]") {
   AxilBench bench;
   PageTables tables(tables_of(0), bench.words());
   bench.activate(1, tables.regs(plain_regs()));

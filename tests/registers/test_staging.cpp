@@ -43,7 +43,8 @@ TEST_CASE("staging: CTRL waits for COMMIT", "[registers][commit]") {
   REQUIRE(tables.map(kPage, kFrame, PageSize::k4K, attr) == MapError::None);
   ContextRegs without = tables.regs(plain_regs());
   without.nxe = false;  // bit 63 of an entry is reserved
-  check_staged(bench, tables.regs(plain_regs()), without, [&] { return bench.translate(kPage).fault; }, false, true);
+  check_staged(
+      bench, tables.regs(plain_regs()), without, [&] { return bench.translate(kPage).fault; }, false, true);
 }
 
 TEST_CASE("staging: PKRU waits for COMMIT", "[registers][commit]") {
@@ -56,7 +57,8 @@ TEST_CASE("staging: PKRU waits for COMMIT", "[registers][commit]") {
   before.pke = true;
   ContextRegs after = before;
   after.pkru = std::uint32_t{1} << (2 * attr.key);
-  check_staged(bench, before, after, [&] { return bench.translate(kPage).fault; }, false, true);
+  check_staged(
+      bench, before, after, [&] { return bench.translate(kPage).fault; }, false, true);
 }
 
 TEST_CASE("staging: MAXPHYADDR waits for COMMIT", "[registers][commit]") {
@@ -66,7 +68,8 @@ TEST_CASE("staging: MAXPHYADDR waits for COMMIT", "[registers][commit]") {
   const ContextRegs before = tables.regs(plain_regs());
   ContextRegs after = before;
   after.maxphyaddr = 38;
-  check_staged(bench, before, after, [&] { return bench.translate(kPage).fault; }, false, true);
+  check_staged(
+      bench, before, after, [&] { return bench.translate(kPage).fault; }, false, true);
 }
 
 TEST_CASE("staging: FAULT_TARGET waits for COMMIT", "[registers][commit]") {
@@ -76,7 +79,8 @@ TEST_CASE("staging: FAULT_TARGET waits for COMMIT", "[registers][commit]") {
   before.fault_target = 0x11111111;
   ContextRegs after = before;
   after.fault_target = 0x22222222;
-  check_staged(bench, before, after, [&] { return bench.translate(kPage).target; }, 0x11111111u, 0x22222222u);
+  check_staged(
+      bench, before, after, [&] { return bench.translate(kPage).target; }, 0x11111111u, 0x22222222u);
 }
 
 TEST_CASE("staging: EPTP waits for COMMIT", "[registers][commit]") {
@@ -186,7 +190,8 @@ TEST_CASE("staging: LOAD_CR3 keeps staged and active CR3 equal", "[registers][co
   CHECK(bench.get(register_named("CR3"), 0) == second.cr3());
 }
 
-TEST_CASE("staging: a LOAD_CR3 and a write of a staged register in the same cycles lose nothing", "[registers][commit]") {
+TEST_CASE("staging: a LOAD_CR3 and a write of a staged register in the same cycles lose nothing",
+          "[registers][commit]") {
   AxilBench bench;
   PageTables first(tables_of(0), bench.words());
   PageTables second(tables_of(1), bench.words());

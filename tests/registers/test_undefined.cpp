@@ -89,7 +89,8 @@ TEST_CASE("registers: every undefined word of every guest page is refused and ch
   CHECK(snapshot(bench, defined) == before);
 }
 
-TEST_CASE("registers: what lies between, behind and instead of the pages is refused and changes nothing", "[registers]") {
+TEST_CASE("registers: what lies between, behind and instead of the pages is refused and changes nothing",
+          "[registers]") {
   AxilBench bench;
   fill(bench);
   const auto defined = defined_words();
