@@ -49,6 +49,7 @@ class AxilBench {
   void reset();
   void cycle();
   void cycles(unsigned n);
+  std::uint64_t now() const { return now_; }  // number of the cycle
 
   // AXI4-Lite. The queued forms may be under way together; `done` is called with the reply.
   using Done = std::function<void(const AxiReply&)>;
