@@ -18,6 +18,8 @@ module vmmu_ctx
     input  logic        reg_we_i,
     input  logic [63:0] reg_wdata_i,
     output logic        reg_known_o,       // the offset is a staged register
+    output logic        reg_wide_o,        // of more than 32 bits
+    output logic        reg_wait_o,        // LOAD_CR3 writes the staged registers in this cycle: write in the next one
     output logic [63:0] reg_rdata_o,
     // COMMIT of reg_ctx_i; valid is held until done
     input  logic        commit_valid_i,
@@ -239,6 +241,8 @@ module vmmu_ctx
       end
     endcase
   end
+  assign reg_wait_o = switch_now && serving_inv_q;
+  assign reg_wide_o = reg_offset_i inside {RegCr3, RegEptp, RegPmlAddr};
   assign walk_regs_o = active_q[{CtxBits'(walk_ctx_i), walk_bank_i}];
 
   // ---------------------------------------------------------------- requests in flight
@@ -269,6 +273,7 @@ module vmmu_ctx
 
   logic none_in_flight;
   assign none_in_flight = flight_q[{CtxBits'(answer_ctx_i), answer_bank_i}] == '0;
+  `VMMU_ASSERT(StagedRegistersHaveOneWriter_A, reg_we_i |-> !reg_wait_o)
   `VMMU_ASSERT(AnswerWasInFlight_A, answer_i |-> !none_in_flight)
   `VMMU_ASSERT(SwitchOnlyToADrainedBank_A, switch_now |-> !other_bank_busy)
 endmodule

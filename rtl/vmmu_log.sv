@@ -108,6 +108,7 @@ module vmmu_log
     if (!rst_ni) begin
       waiting_q  <= 1'b0;
       held_all_q <= '0;
+      error_record_o <= '0;
       for (int unsigned c = 0; c < Cfg.NumContexts; c++) begin
         index_q[c] <= 16'h1ff;
         held_q[c]  <= '0;
@@ -125,13 +126,13 @@ module vmmu_log
         queued_q[c] <= queued_q[c] + CountWidth'((walk_op_i == LogPush) && (wctx == CtxBits'(c))) -
                        CountWidth'(done && (hctx == CtxBits'(c)));
       end
+      if (done && mem_rsp_error_i) error_record_o <= 64'({head.page, 12'd0});
       if (good) index_q[hctx] <= index_q[hctx] - 16'd1;
       if (index_we_i) index_q[CtxBits'(index_ctx_i)] <= index_wdata_i;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (done && mem_rsp_error_i) error_record_o <= 64'({head.page, 12'd0});
     // A log address takes effect when nothing is left to write under the old one.
     for (int unsigned c = 0; c < Cfg.NumContexts; c++) begin
       if ((held_q[c] == '0) && !old_bank_busy_i[c]) base_q[c] <= base_i[c];

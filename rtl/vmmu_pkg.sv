@@ -185,17 +185,19 @@ package vmmu_pkg;
   // ---------------------------------------------------------------- register port
   typedef struct packed {
     logic                    write;
+    logic [1:0]              half;   // 32-bit words concerned: bit 0 low, bit 1 high; not 0
     logic [RegAddrWidth-1:0] addr;   // byte address, 8-byte aligned
     logic [63:0]             wdata;
   } reg_req_t;
 
   typedef struct packed {
     logic [63:0] rdata;
-    logic        error;   // undefined address, or COMMIT while an earlier one is pending
+    logic        error;   // undefined address, write of what is read-only, or COMMIT while an earlier one is pending
   } reg_rsp_t;
 
   // Address map: the global page at 0, the host page of context c at 0x10000 + c * 0x2000, its guest
-  // page (empty in this version) 0x1000 above it.
+  // page 0x1000 above it. The guest pages are not behind the register port of vmmu_top but in vmmu_csr_axil.
+  // rtl/vmmu.rdl describes the registers; scripts/check-registers compares it with the numbers here.
   localparam logic [RegAddrWidth-1:0] RegGlobalId = 20'h00000;      // RO "VMMU" and version
   localparam logic [RegAddrWidth-1:0] RegGlobalCtrl = 20'h00010;    // bit 0 CACHE_BYPASS, bit 1 freezes counters
   localparam logic [RegAddrWidth-1:0] RegGlobalCaps = 20'h00100;    // RO, field n of cfg_t at + 8 * n
@@ -217,6 +219,13 @@ package vmmu_pkg;
   localparam logic [11:0] RegEvents = 12'h058;        // live, write one to clear, bits below
   localparam logic [11:0] RegLogErrorRec = 12'h060;   // live RO: the record that memory refused
   localparam logic [11:0] RegCounters = 12'h100;      // live RO, counter n at + 8 * n
+
+  // Offsets inside a guest page.
+  localparam logic [11:0] RegInvAddr = 12'h000;       // 64 bits: gVA, or the CR3 to load
+  localparam logic [11:0] RegInvPcid = 12'h008;       // 12 bits
+  localparam logic [11:0] RegInvCommand = 12'h010;    // write: starts inv_op_e 0 .. 5 for this context; read: the latest
+  localparam logic [11:0] RegInvStatus = 12'h018;     // RO bit 0 busy, bit 1 refused as invalid
+  localparam logic [11:0] RegGuestEvents = 12'h020;   // no event yet: reads 0
 
   // Bits of CTRL. Reserved ones are rejected by COMMIT in this version.
   localparam int unsigned CtrlVirt = 0;

@@ -22,6 +22,8 @@ module vmmu_regs
     output logic        staged_we_o,
     output logic [63:0] wdata_o,
     input  logic        staged_known_i,
+    input  logic        staged_wide_i,
+    input  logic        staged_wait_i,
     input  logic [63:0] staged_rdata_i,
     output logic        commit_valid_o,
     input  logic        commit_done_i,
@@ -65,25 +67,37 @@ module vmmu_regs
   logic [CtxBits-1:0] ctx;
   assign host_offset = req_q.addr - RegHostBase;
   assign in_global   = req_q.addr < RegHostBase;
-  // Pages of RegHostStride each; the second half of each is the guest page, which has no register yet.
+  // Pages of RegHostStride each; the second half of each is the guest page, which vmmu_csr_guest answers for.
   assign in_host     = !in_global && (host_offset < RegAddrWidth'(Cfg.NumContexts) * RegHostStride) && !host_offset[12];
   assign ctx         = CtxBits'(host_offset >> $clog2(RegHostStride));
   assign offset_o    = req_q.addr[11:0];
   assign ctx_o       = CtxWidth'(ctx);
-  assign wdata_o     = req_q.wdata;
+  // A word that is not written keeps its value.
+  assign wdata_o     = {req_q.half[1] ? req_q.wdata[63:32] : staged_rdata_i[63:32],
+                        req_q.half[0] ? req_q.wdata[31:0] : staged_rdata_i[31:0]};
   assign is_commit       = in_host && (offset_o == RegCommit);
   assign is_index        = in_host && (offset_o == RegPmlIndex);
   assign is_events       = in_host && (offset_o == RegEvents);
   assign is_error_record = in_host && (offset_o == RegLogErrorRec);
   assign is_counter      = in_host && (offset_o >= RegCounters) &&
-                           (offset_o < RegCounters + 12'(8 * NumCounters)) && (offset_o[2:0] == 3'd0);
+                           (offset_o < RegCounters + 12'(8 * NumCounters)) && (offset_o[2:0] == 3'd0) &&
+                           ((offset_o[7:3] <= 5'(CntCycles)) || (offset_o[7:3] >= 5'(CntFaultKind)));
   assign is_cap          = in_global && (req_q.addr >= RegGlobalCaps) &&
                            (req_q.addr < RegGlobalCaps + RegAddrWidth'(8 * CapWords)) && (req_q.addr[2:0] == 3'd0);
   assign counter_index_o = offset_o[7:3];
 
+  // The high word of a register of at most 32 bits is an undefined address.
+  logic wide, half_exists;
+  assign wide = (in_host && staged_known_i && staged_wide_i) || is_error_record || is_counter ||
+                (in_global && (req_q.addr == RegGlobalId));
+  assign half_exists = req_q.half[0] || (req_q.half[1] && wide);
+
   logic write_now;
-  assign write_now      = busy_q && req_q.write;
-  assign staged_we_o    = write_now && in_host && staged_known_i;
+  assign write_now      = busy_q && req_q.write && half_exists;
+  logic staged_write, staged_wait;
+  assign staged_wait    = `VMMU_MUT(44, staged_wait_i, 1'b0);
+  assign staged_write   = write_now && in_host && staged_known_i;
+  assign staged_we_o    = staged_write && !staged_wait;
   assign commit_valid_o = write_now && is_commit;
   assign index_we_o     = write_now && is_index && !index_busy_i[ctx];
 
@@ -117,7 +131,8 @@ module vmmu_regs
 
   always_comb begin
     reg_rsp_o = '{rdata: '0, error: 1'b0};
-    if (in_host && staged_known_i) reg_rsp_o.rdata = staged_rdata_i;
+    if (!half_exists) reg_rsp_o.error = 1'b1;
+    else if (in_host && staged_known_i) reg_rsp_o.rdata = staged_rdata_i;
     else if (is_commit) begin
       reg_rsp_o.rdata = 64'(reason_q[ctx]);
       reg_rsp_o.error = req_q.write && commit_busy_i;
@@ -133,7 +148,8 @@ module vmmu_regs
     if (req_q.write) reg_rsp_o.rdata = '0;
   end
   // The index is told only when memory has every record before it.
-  assign reg_rsp_valid_o = busy_q && (!commit_valid_o || commit_done_i) && !(is_index && index_busy_i[ctx]);
+  assign reg_rsp_valid_o = busy_q && (!commit_valid_o || commit_done_i) && !(staged_write && staged_wait) &&
+                           !(is_index && index_busy_i[ctx]);
 
   logic unused_bits;
   assign unused_bits = ^host_offset;

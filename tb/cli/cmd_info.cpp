@@ -9,21 +9,10 @@
 
 #include "cli/commands.hpp"
 #include "engine/preset_info.hpp"
+#include "registers/register_table.hpp"
 
 namespace vmmu::tb {
 namespace {
-
-struct RegisterRow {
-  std::string_view name;
-  std::string_view page;  // "global", or "host": of each context
-  std::uint32_t offset;
-  std::string_view description;
-};
-
-// Taken from rtl/vmmu_pkg.sv when the program is built.
-constexpr RegisterRow kRegisters[] = {
-#include "register_map.inc"
-};
 
 std::vector<std::string> built_names() {
   std::vector<std::string> names;
@@ -37,8 +26,9 @@ void print_text(const PresetInfo& info) {
   fmt::print("{}\n\npreset {}\n", built.empty() ? "none" : fmt::format("{}", fmt::join(built, ", ")), info.name);
   for (std::size_t i = 0; i < kNumParameters; ++i) fmt::print("  {:<16} {}\n", kParameterNames[i], info.values[i]);
   fmt::print("\nregisters\n");
-  for (const RegisterRow& row : kRegisters) {
-    fmt::print("  {:<6} {:#07x}  {:<16} {}\n", row.page, row.offset, row.name, row.description);
+  for (const RegisterInfo& row : kRegisterTable) {
+    fmt::print("  {:<6} {:#07x}  {:<14} {:>2} bits  {:<8}  {}\n", page_name(row.page), row.offset, row.name, row.width,
+               kind_name(row.kind), row.description);
   }
 }
 
@@ -49,9 +39,15 @@ void print_json(const PresetInfo& info) {
   for (std::size_t i = 0; i < kNumParameters; ++i) {
     object["parameters"][std::string(kParameterNames[i])] = info.values[i];
   }
-  for (const RegisterRow& row : kRegisters) {
-    object["registers"].push_back(
-        {{"name", row.name}, {"page", row.page}, {"offset", row.offset}, {"description", row.description}});
+  for (const RegisterInfo& row : kRegisterTable) {
+    object["registers"].push_back({{"name", row.name},
+                                   {"page", page_name(row.page)},
+                                   {"offset", row.offset},
+                                   {"width", row.width},
+                                   {"count", row.count},
+                                   {"kind", kind_name(row.kind)},
+                                   {"reset", row.reset},
+                                   {"description", row.description}});
   }
   object["presets"] = built_names();
   fmt::print("{}\n", object.dump());

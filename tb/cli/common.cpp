@@ -100,7 +100,8 @@ info: one object
   version       of the program
   preset        as above
   parameters    object: name of each build parameter to its value
-  registers     array of {name, page, offset, description}; page is "global" or "host"
+  registers     array of {name, page, offset, width, count, kind, reset, description}; page is "global", "host" or
+                "guest", kind is "staged", "live", "constant" or "command"
   presets       array: presets whose RTL this executable contains
 )";
 }

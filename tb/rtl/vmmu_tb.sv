@@ -98,6 +98,7 @@ module vmmu_tb
   assign mem_rsp.error = mem_rsp_error_i;
 
   assign reg_req.write = reg_req_write_i;
+  assign reg_req.half  = 2'b11;
   assign reg_req.addr  = reg_req_addr_i;
   assign reg_req.wdata = reg_req_wdata_i;
 

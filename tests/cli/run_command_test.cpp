@@ -221,7 +221,7 @@ TEST_CASE("info: parameters and register map of each preset", "[cli]") {
   CHECK(json["parameters"]["PaBits"] == 40);
   CHECK(json["parameters"].size() == 19);
   bool commit = false;
-  for (const auto& row : json["registers"]) commit = commit || (row["name"] == "Commit" && row["offset"] == 0x38);
+  for (const auto& row : json["registers"]) commit = commit || (row["name"] == "COMMIT" && row["offset"] == 0x38);
   CHECK(commit);
   CHECK(run_program("info --preset huge").status == 2);
 }
