@@ -1,5 +1,6 @@
 // Counters of every context. Each counts at most one event a cycle, except walk cycles, which add the
-// number of slots in use.
+// number of slots in use. The counts stand in RAM. Events gather in a few flip-flops per counter, and a sweep that
+// visits one counter a cycle adds them up; a read adds what has not been added yet, so that it is exact.
 module vmmu_counters
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
@@ -31,9 +32,40 @@ module vmmu_counters
   localparam int unsigned CountWidth = 48;
   localparam int unsigned CtxBits = $clog2(Cfg.NumContexts);
   localparam int unsigned ActiveWidth = $clog2(Cfg.NumWalks + 1);
+  localparam int unsigned Rows = Cfg.NumContexts * NumCounters;  // row {context, counter}
+  localparam int unsigned RowBits = $clog2(Rows);
+  localparam int unsigned RecentWidth = RowBits + 1;             // one event a cycle, Rows cycles between two visits
+  localparam int unsigned BurstWidth = RowBits + ActiveWidth;    // walk cycles: up to NumWalks a cycle
 
-  logic [CountWidth-1:0] count_q [Cfg.NumContexts][NumCounters];
+  // ---------------------------------------------------------------- the sweep
+  // One cycle takes what gathered in a row, the next adds it. The first sweep clears the RAM.
+  logic [CountWidth-1:0] count_q [Rows];
+  logic [RowBits-1:0] row_q, add_row_q;
+  logic cleared_q, add_valid_q, add_first_q;
+  logic [BurstWidth-1:0] add_q;
+  logic [CountWidth-1:0] old_q;
+  logic [Rows-1:0][BurstWidth-1:0] recent;
 
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      row_q       <= '0;
+      cleared_q   <= 1'b0;
+      add_valid_q <= 1'b0;
+    end else begin
+      row_q       <= row_q + RowBits'(1);
+      add_valid_q <= 1'b1;
+      if (&row_q) cleared_q <= 1'b1;
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    add_row_q   <= row_q;
+    add_first_q <= !cleared_q;
+    add_q       <= recent[row_q];
+    old_q       <= count_q[row_q];
+    if (add_valid_q) count_q[add_row_q] <= (add_first_q ? '0 : old_q) + CountWidth'(add_q);
+  end
+
+  // ---------------------------------------------------------------- events
   for (genvar c = 0; c < Cfg.NumContexts; c++) begin : g_ctx
     logic [NumCounters-1:0] event_now;
     logic accepts, answers, walks;
@@ -53,26 +85,57 @@ module vmmu_counters
       event_now[CntRestarts]   = walks && restart_i;
       event_now[CntPmlRecords] = pml_record_i[c];
       event_now[CntFaults]     = answers && (answer_fault_i != FaultNone);
-      event_now[CntCycles]     = 1'b1;
       for (int unsigned k = 1; k < 16; k++) event_now[CntFaultKind + k] = answers && (answer_fault_i == fault_e'(k));
       in_use = '0;
       for (int unsigned s = 0; s < Cfg.NumWalks; s++) begin
         in_use = in_use + ActiveWidth'(active_i[s] && (active_ctx_i[s] == CtxWidth'(c)));
       end
     end
+
+    // Events since the sweep was here.
+    logic [RecentWidth-1:0] recent_q [NumCounters];
+    logic [BurstWidth-1:0]  burst_q;
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) begin
-        for (int unsigned n = 0; n < NumCounters; n++) count_q[c][n] <= '0;
-      end else if (!freeze_i) begin
+        burst_q <= '0;
+        for (int unsigned n = 0; n < NumCounters; n++) recent_q[n] <= '0;
+      end else begin
         for (int unsigned n = 0; n < NumCounters; n++) begin
-          if (event_now[n]) count_q[c][n] <= count_q[c][n] + CountWidth'(1);
+          recent_q[n] <= ((row_q == RowBits'(c * NumCounters + n)) ? '0 : recent_q[n]) +
+                         RecentWidth'(event_now[n] && !freeze_i);
         end
-        count_q[c][CntWalkCycles] <= count_q[c][CntWalkCycles] + CountWidth'(in_use);
+        burst_q <= ((row_q == RowBits'(c * NumCounters + CntWalkCycles)) ? '0 : burst_q) +
+                   (freeze_i ? '0 : BurstWidth'(in_use));
       end
+    end
+    for (genvar n = 0; n < NumCounters; n++) begin : g_recent
+      assign recent[c * NumCounters + n] = (n == CntWalkCycles) ? burst_q : BurstWidth'(recent_q[n]);
     end
   end
 
-  assign read_o = 64'(count_q[CtxBits'(read_ctx_i)][read_index_i]);
+  // Clock cycles are the same for every context.
+  logic [CountWidth-1:0] cycles_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) cycles_q <= '0;
+    else if (!freeze_i) cycles_q <= cycles_q + CountWidth'(1);
+  end
+
+  // ---------------------------------------------------------------- a read
+  logic [RowBits-1:0] read_row;
+  logic [CountWidth-1:0] counted, adding, total;
+  assign read_row = {CtxBits'(read_ctx_i), read_index_i};
+  always_comb begin
+    // Rows that the first sweep has not reached hold nothing yet.
+    counted = (cleared_q || (read_row < row_q)) ? count_q[read_row] : '0;
+    adding  = '0;
+    if (add_valid_q && (add_row_q == read_row)) begin
+      counted = add_first_q ? '0 : old_q;
+      adding  = CountWidth'(add_q);
+    end
+    total = counted + adding + CountWidth'(recent[read_row]);
+    if (read_index_i == 5'(CntCycles)) total = cycles_q;
+  end
+  assign read_o = 64'(total);
 
   logic unused_ctx;
   assign unused_ctx = ^read_ctx_i;
