@@ -135,6 +135,7 @@ module vmmu_axi_tb
   assign req.implicit = req_implicit_i;
 
   assign reg_req.write = reg_req_write_i;
+  assign reg_req.half  = 2'b11;
   assign reg_req.addr  = reg_req_addr_i;
   assign reg_req.wdata = reg_req_wdata_i;
 
