@@ -37,6 +37,15 @@ NumberError to_number(std::string_view text, std::uint64_t& value) {
   return overflow ? NumberError::Overflow : NumberError::None;
 }
 
+// Takes a suffix off; returns how far it shifts. None of the letters is a hexadecimal digit.
+unsigned take_suffix(std::string_view& text) {
+  constexpr std::string_view kSuffixes = "KMGT";
+  const std::size_t place = text.size() < 2 ? std::string_view::npos : kSuffixes.find(text.back());
+  if (place == std::string_view::npos) return 0;
+  text.remove_suffix(1);
+  return 10 * (static_cast<unsigned>(place) + 1);
+}
+
 }  // namespace
 
 std::string quoted(std::string_view text) {
@@ -53,8 +62,8 @@ std::string quoted(std::string_view text) {
   return out + "'";
 }
 
-LineReader::LineReader(std::string_view line, unsigned number)
-    : line_(line.substr(0, line.find('#'))), number_(number) {
+LineReader::LineReader(std::string_view line, unsigned number, Layer layer)
+    : line_(line.substr(0, line.find('#'))), number_(number), layer_(layer) {
   skip_blanks();
 }
 
@@ -107,7 +116,12 @@ std::uint64_t LineReader::parse_number(std::string_view text, Position at, std::
                                        std::uint64_t max) {
   if (failed()) return 0;
   std::uint64_t value = 0;
-  switch (to_number(text, value)) {
+  std::string_view digits = text;
+  const unsigned shift = layer_ == Layer::Sugar ? take_suffix(digits) : 0;
+  NumberError error = to_number(digits, value);
+  if (error == NumberError::None && shift != 0 && value >> (64 - shift) != 0) error = NumberError::Overflow;
+  value <<= shift;
+  switch (error) {
     case NumberError::NotANumber:
       fail(at, fmt::format("expected {} (decimal or 0x), found {}", expected, quoted(text)));
       return 0;

@@ -10,10 +10,15 @@
 
 namespace vmmu::tb {
 
+// What a line may hold: the flat language alone, or what the sugar layer adds to it.
+enum class Layer : std::uint8_t { Flat, Sugar };
+
 class LineReader {
  public:
   // `line` without its newline; it outlives the reader. A `#` starts a comment.
-  LineReader(std::string_view line, unsigned number);
+  LineReader(std::string_view line, unsigned number, Layer layer = Layer::Flat);
+
+  Layer layer() const { return layer_; }
 
   bool failed() const { return error_.has_value(); }
   const std::string& error() const { return *error_; }
@@ -27,6 +32,7 @@ class LineReader {
   std::string_view take(std::string_view expected);
   // Takes the next word if it is `token`.
   bool accept(std::string_view token);
+  // Decimal or 0x; in the sugar layer a suffix K, M, G or T may follow (powers of 1024).
   std::uint64_t number(std::string_view expected, std::uint64_t max = ~std::uint64_t{0});
   // A physical address of an 8-byte word.
   std::uint64_t word_address(std::string_view expected);
@@ -42,6 +48,7 @@ class LineReader {
   std::string_view line_;
   std::size_t pos_ = 0;
   unsigned number_;
+  Layer layer_;
   std::optional<std::string> error_;
   Position error_at_;
 };

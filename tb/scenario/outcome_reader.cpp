@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "scenario/bit_names.hpp"
+#include "scenario/entry_reader.hpp"
 #include "scenario/vocabulary.hpp"
 
 namespace vmmu::tb {
@@ -39,15 +41,30 @@ void read_ok(LineReader& line, Outcome& outcome) {
 void read_gpa(LineReader& line, Outcome& outcome) { outcome.address = line.number("a guest-physical address"); }
 void read_gla(LineReader& line, Outcome& outcome) { outcome.linear = line.number("a guest linear address"); }
 
+// A code as a number, in the sugar layer also by the names of its bits. `text` stands at `at`.
+std::uint64_t read_code(LineReader& line, std::string_view text, Position at, BitSet set, std::string_view expected) {
+  if (line.layer() == Layer::Flat) return line.parse_number(text, at, expected);
+  return read_bits(line, text, at, set, expected);
+}
+
+void read_pf(LineReader& line, Outcome& outcome) {
+  constexpr std::string_view kExpected = "a page-fault error code";
+  const Position at = line.here();
+  const std::string_view token = line.take(kExpected);
+  if (!line.failed()) outcome.code = read_code(line, token, at, BitSet::PageFaultCode, kExpected);
+}
+
 // ept QUAL[/MASK] [gpa A] [gla A]
 void read_ept(LineReader& line, Outcome& outcome) {
   const Position at = line.here();
   const std::string_view token = line.take("an exit qualification");
   const std::size_t slash = token.find('/');
-  outcome.code = line.parse_number(token.substr(0, slash), at, "an exit qualification");
+  constexpr BitSet kSet = BitSet::EptQualification;
+  if (line.failed()) return;
+  outcome.code = read_code(line, token.substr(0, slash), at, kSet, "an exit qualification");
   if (slash != std::string_view::npos) {
     const Position mask_at{at.line, at.column + static_cast<unsigned>(slash) + 1};
-    outcome.code_mask = line.parse_number(token.substr(slash + 1), mask_at, "a mask");
+    outcome.code_mask = read_code(line, token.substr(slash + 1), mask_at, kSet, "a mask");
   }
   while (!line.at_end()) {
     if (!outcome.address && line.accept("gpa")) {
@@ -89,7 +106,7 @@ void read_kind(LineReader& line, Outcome& outcome) {
   outcome.kind = *kind;
   switch (*kind) {
     case OutcomeKind::Ok: read_ok(line, outcome); break;
-    case OutcomeKind::PageFault: outcome.code = line.number("a page-fault error code"); break;
+    case OutcomeKind::PageFault: read_pf(line, outcome); break;
     case OutcomeKind::EptViolation: read_ept(line, outcome); break;
     case OutcomeKind::EptMisconfig:
       if (line.accept("gpa")) read_gpa(line, outcome);
@@ -146,13 +163,21 @@ Change read_change(LineReader& line) {
 
 bool ends_outcome(const LineReader& line) { return line.at_end() || line.peek() == "or" || line.peek() == "ctx"; }
 
-Outcome read_outcome(LineReader& line) {
+bool names_entry(const LineReader& line) {
+  const std::string_view token = line.peek();
+  return line.layer() == Layer::Sugar && (token.substr(0, 3) == "pt[" || token.substr(0, 4) == "ept[");
+}
+
+Outcome read_outcome(LineReader& line, std::size_t alternative, std::vector<EntryChange>* entries) {
   Outcome outcome;
   read_kind(line, outcome);
   if (!line.accept("|")) return outcome;
   while (!ends_outcome(line) && !outcome.open) {
     if (line.accept("...")) {
       outcome.open = true;
+    } else if (names_entry(line)) {
+      entries->push_back(read_entry_change(line, alternative, outcome.changes.size()));
+      outcome.changes.emplace_back();
     } else {
       outcome.changes.push_back(read_change(line));
     }
@@ -162,10 +187,10 @@ Outcome read_outcome(LineReader& line) {
 
 }  // namespace
 
-std::vector<Outcome> read_outcomes(LineReader& line) {
+std::vector<Outcome> read_outcomes(LineReader& line, std::vector<EntryChange>* entries) {
   std::vector<Outcome> outcomes;
   do {
-    outcomes.push_back(read_outcome(line));
+    outcomes.push_back(read_outcome(line, outcomes.size(), entries));
   } while (line.accept("or"));
   return outcomes;
 }

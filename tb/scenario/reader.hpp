@@ -1,6 +1,7 @@
-// Reads scenario files of the flat layer.
+// Reads scenario files, of the flat language and of the sugar layer.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -17,8 +18,14 @@ struct ReadError {
   std::string text() const;  // "file:line:column: message"
 };
 
-// Any bytes are fine as `text`; time and memory grow linearly with them. A file without a scenario is an error, and so
-// is one that starts with `mmu 1` (the higher layer, which this version does not have).
-std::variant<ScenarioFile, ReadError> read_scenarios(std::string_view text, const std::string& file_name);
+struct ReadLimits {
+  std::uint64_t pages = std::uint64_t{1} << 20;  // leaves that the sugar layer of one file may make, each of any size
+};
+
+// Any bytes are fine as `text`; time and memory grow linearly with them and with the leaves that `map` and `emap` make.
+// A file without a scenario is an error. A file that starts with `mmu 1` is one of the sugar layer: its scenarios are
+// returned in flat form (expand.hpp).
+std::variant<ScenarioFile, ReadError> read_scenarios(std::string_view text, const std::string& file_name,
+                                                     const ReadLimits& limits = {});
 
 }  // namespace vmmu::tb

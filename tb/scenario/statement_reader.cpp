@@ -38,8 +38,7 @@ RegWrite read_register(LineReader& line, RegVerb verb) {
     line.fail(at, fmt::format("expected the name of a register, found {}", quoted(name)));
     return {};
   }
-  const bool machine_width = verb == RegVerb::Set && *reg == reg_index(Reg::MaxPhyAddr);
-  const std::uint64_t max = machine_width ? kMaxMaxPhyAddr : register_name(*reg).max;
+  const std::uint64_t max = verb == RegVerb::Set ? largest_set_value(*reg) : register_name(*reg).max;
   return {verb, *reg, line.number(fmt::format("a value of {}", name), max)};
 }
 
@@ -60,21 +59,15 @@ PokeWord read_poke(LineReader& line) {
   return poke;
 }
 
-// [ctx N], once.
-void read_ctx(LineReader& line, unsigned& ctx, bool& given) {
-  if (given || !line.accept("ctx")) return;
-  given = true;
-  ctx = static_cast<unsigned>(line.number("a context", kMaxContext));
-}
-
-AccessStatement read_access(LineReader& line, bool wait, unsigned& ctx, bool& ctx_given) {
+AccessStatement read_access(LineReader& line, bool wait, unsigned& ctx, bool& ctx_given,
+                            std::vector<EntryChange>* entries) {
   AccessStatement access;
   access.wait = wait;
   access.op = read_word<Op>(line, "r, w or x");
   access.privilege = read_word<Privilege>(line, "u, s or i");
   access.gva = line.number("an address");
   read_ctx(line, ctx, ctx_given);
-  if (line.accept("->")) access.expected = read_outcomes(line);
+  if (line.accept("->")) access.expected = read_outcomes(line, entries);
   return access;
 }
 
@@ -166,7 +159,17 @@ bool is_one_of(std::string_view verb, std::initializer_list<std::string_view> wo
 
 }  // namespace
 
-Statement read_statement(LineReader& line) {
+std::uint64_t largest_set_value(RegIndex reg) {
+  return reg == reg_index(Reg::MaxPhyAddr) ? kMaxMaxPhyAddr : register_name(reg).max;
+}
+
+void read_ctx(LineReader& line, unsigned& ctx, bool& given) {
+  if (given || !line.accept("ctx")) return;
+  given = true;
+  ctx = static_cast<unsigned>(line.number("a context", kMaxContext));
+}
+
+Statement read_statement(LineReader& line, std::vector<EntryChange>* entries) {
   Statement statement;
   statement.at = line.here();
   const std::string_view verb = line.take("a statement");
@@ -181,7 +184,7 @@ Statement read_statement(LineReader& line) {
   } else if (const std::optional<RegVerb> write = parse_word<RegVerb>(verb)) {
     statement.body = read_register(line, *write);
   } else if (verb == "access" || verb == "issue") {
-    statement.body = read_access(line, verb == "access", statement.ctx, ctx_given);
+    statement.body = read_access(line, verb == "access", statement.ctx, ctx_given, entries);
   } else if (verb == "sync") {
     statement.body = SyncStatement{};
   } else if (verb == "commit") {
