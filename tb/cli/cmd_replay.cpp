@@ -108,7 +108,9 @@ int replay(const ReplayOptions& options) {
 void add_replay(CLI::App& app, int& status) {
   const auto options = std::make_shared<ReplayOptions>();
   CLI::App* command = app.add_subcommand("replay", "replays a memory trace on page tables that are built for it");
-  command->add_option("trace", options->trace, "lackey log or text trace, plain or compressed; - is standard input")
+  command
+      ->add_option("trace", options->trace,
+                   "lackey log, text or ChampSim trace, plain or compressed; - is standard input")
       ->type_name("TRACE")
       ->required();
   command->add_option("--modes", options->selection.modes, "native, nested; default: both")

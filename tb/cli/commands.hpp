@@ -43,6 +43,7 @@ class Progress {
 
 // Each adds its command; `status` receives the exit status when the command was run.
 void add_run(CLI::App& app, int& status);
+void add_import(CLI::App& app, int& status);
 void add_info(CLI::App& app, int& status);
 void add_replay(CLI::App& app, int& status);  // cmd_replay.cpp
 

@@ -25,7 +25,7 @@ class PackedAccess {
   std::uint64_t bits_;
 };
 
-enum class TraceFormat : std::uint8_t { Lackey, Text };
+enum class TraceFormat : std::uint8_t { Lackey, Text, ChampSim };
 
 struct Trace {
   TraceFormat format = TraceFormat::Text;
@@ -35,12 +35,13 @@ struct Trace {
 constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kMaxAccessBytes = 4096;
 
-// Reads a raw lackey log (valgrind --tool=lackey --trace-mem=yes) or a text of `r|w|x GVA SIZE` lines, told by content.
+// Reads a raw lackey log (valgrind --tool=lackey --trace-mem=yes), a text of `r|w|x GVA SIZE` lines or ChampSim's
+// instruction records (champsim.hpp), told by content.
 //
 // lackey: I is x, L is r, S is w, M is r then w; lines of valgrind's own messages are skipped. Text: numbers are
-// decimal or 0x, `#` starts a comment. In both, an access that crosses a 4 KiB page is two, and blank lines are
+// decimal or 0x, `#` starts a comment. In all, an access that crosses a 4 KiB page is two, and blank lines are
 // skipped. Sizes are 1 .. kMaxAccessBytes; every byte of an access has an address that is canonical for 48 bits. Errors
-// name file, line and column, and what was expected there. A trace without any access is an error.
+// name file, line and column (or the record), and what was expected there. A trace without any access is an error.
 //
 // Reading stops after `limit` accesses: later lines are not judged, but compressed data is checked to its end.
 std::variant<Trace, InputError> read_trace(const std::string& path, std::uint64_t limit = kNoLimit);

@@ -19,10 +19,6 @@ int digit_value(char c) {
   return 16;
 }
 
-bool is_canonical(std::uint64_t address) {
-  return static_cast<std::uint64_t>(static_cast<std::int64_t>(address << 16) >> 16) == address;
-}
-
 // A place in a line. Parsers move it on, or say what they expected where it stands.
 class Cursor {
  public:
@@ -78,12 +74,12 @@ constexpr std::string_view kAddressWanted = "an address that is canonical for 48
 
 // The rules that address and size of an access obey in every format.
 std::optional<LineError> judge(GuestVirt gva, std::size_t address_at, std::uint64_t size, std::size_t size_at) {
-  if (!is_canonical(gva.value)) return LineError{address_at + 1, fmt::format("expected {}", kAddressWanted)};
+  if (!is_canonical48(gva.value)) return LineError{address_at + 1, fmt::format("expected {}", kAddressWanted)};
   if (size == 0 || size > kMaxAccessBytes) {
     return LineError{size_at + 1, fmt::format("expected a size of 1 to {} bytes", kMaxAccessBytes)};
   }
   const std::uint64_t last = gva.value + (size - 1);
-  if (last < gva.value || !is_canonical(last) || (last ^ gva.value) >> 63 != 0) {
+  if (last < gva.value || !is_canonical48(last) || (last ^ gva.value) >> 63 != 0) {
     return LineError{address_at + 1, fmt::format("expected {}", kAddressWanted)};
   }
   return std::nullopt;
@@ -169,9 +165,7 @@ ParsedLine parse_text_line(std::string_view line) {
 FormatGuess guess_format(std::string_view line) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' && !is_space(c); };
   if (std::any_of(line.begin(), line.end(), is_control)) {
-    return {std::nullopt, LineError{1,
-                                    "expected a lackey or text trace, found binary data "
-                                    "(ChampSim and imported traces are not in this version)"}};
+    return {std::nullopt, LineError{1, "expected a lackey, text or ChampSim trace, found other binary data"}};
   }
   if (is_blank(line)) return {};
   if (is_valgrind_message(line) || lackey_kind(line) != TraceRecord::Kind::None) {

@@ -9,16 +9,10 @@
 #include <variant>
 
 #include "trace/trace.hpp"
+#include "trace/trace_record.hpp"
 #include "vmmu/types.hpp"
 
 namespace vmmu::tb {
-
-struct TraceRecord {
-  enum class Kind : std::uint8_t { None, Read, Write, Fetch, Modify };
-  Kind kind = Kind::None;  // None: the line holds no access
-  GuestVirt gva;
-  std::uint64_t size = 0;
-};
 
 struct LineError {
   std::size_t column = 1;  // from 1

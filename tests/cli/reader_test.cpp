@@ -202,13 +202,13 @@ TEST_CASE("reader: files that are no flat scenarios", "[reader]") {
   check_bad({{"", "1:1", "expected `scenario`"},
              {"# nothing\n", "2:1", "expected `scenario`"},
              {"access r u 0\n", "1:1", "expected `scenario`, found 'access'"},
-             {"mmu 1\nscenario a\nend\n", "1:1", "sugar layer"},
+             {"mmu 2\nscenario a\nend\n", "1:5", "the sugar layer"},
              {"scenario a\naccess r u 0\n", "3:1", "expected `end` of scenario 'a' (line 1)"},
              {"scenario a b\nend\n", "1:12", "end of the line"},
              {"scenario a\nscenario b\nend\n", "2:1", "a statement or `end`"},
              {"scenario a\nend x\n", "2:5", "end of the line"},
              {in_scenario("access r u 0\nset cr3 0"), "3:1", "before the first access"},
-             {in_scenario("map 0x1000 -> 0x2000"), "2:1", "a statement or `end`"}});
+             {in_scenario("map 0x1000 -> 0x2000"), "2:1", "a word of the sugar layer"}});
 }
 
 TEST_CASE("reader: any bytes end in scenarios or in an error", "[reader][random]") {

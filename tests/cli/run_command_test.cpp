@@ -142,7 +142,7 @@ TEST_CASE("run: unusable input writes nothing, even where an earlier file is fin
   check_unusable(options + good + " " + broken, broken + ":2:21: expected an outcome");
   check_unusable("run --flat " + good + " " + broken, broken + ":2:21: ");
   check_unusable(options + "--json --check " + broken, broken + ":2:21: ");
-  check_unusable(options + folder.file("sugar.mmu", "mmu 1\nscenario a\nend\n"), "sugar layer");
+  check_unusable(options + folder.file("sugar.mmu", "mmu 2\nscenario a\nend\n"), "sugar layer");
   check_unusable(options + folder.file("open.mmu", "scenario a\n"), "open.mmu:2:1: expected `end`");
   check_unusable(options + folder.file("empty.mmu", ""), "empty.mmu");
   check_unusable(options + folder.path("missing.mmu"), "missing.mmu");
@@ -160,7 +160,7 @@ TEST_CASE("run: unusable options", "[cli]") {
   check_unusable("run --engine model", "FILE");
   check_unusable("", "run");
   check_unusable("frobnicate", "vmmu");
-  for (const char* command : {"eval", "fuzz --seed 1", "track x --tracker wss", "import lackey a b"}) {
+  for (const char* command : {"eval", "fuzz --seed 1", "track x --tracker wss", "import elfcore a b"}) {
     check_unusable(command, "not in this version");
   }
 }
