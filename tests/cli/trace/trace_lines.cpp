@@ -163,7 +163,8 @@ TEST_CASE("trace: a trace without an access is an error", "[trace]") {
 
 TEST_CASE("trace: what is no trace is an error in its first line", "[trace]") {
   CHECK(is_error_at(read("mmu 1\nscenario s\n"), "1:1: expected a lackey log or lines"));
-  CHECK(is_error_at(read(std::string(64, '\0')), "1:1: expected a lackey, text or ChampSim trace, found other binary data"));
+  CHECK(is_error_at(read(std::string(64, '\0')),
+                    "1:1: expected a lackey, text or ChampSim trace, found other binary data"));
   CHECK(is_error_at(read("\x7f"
                          "ELF\x02\x01\x01"),
                     "1:1: expected a lackey, text or ChampSim trace, found other binary data"));
