@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "device/axi.hpp"
 #include "device/memory.hpp"
 #include "engine/engine.hpp"
 #include "registers/register_table.hpp"
@@ -20,7 +21,6 @@ class Vvmmu_axil;
 
 namespace vmmu::tb {
 
-enum class AxiResp : std::uint8_t { Okay = 0, SlvErr = 2 };
 
 struct AxiReply {
   AxiResp resp = AxiResp::Okay;
