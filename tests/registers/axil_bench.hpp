@@ -21,7 +21,6 @@ class Vvmmu_axil;
 
 namespace vmmu::tb {
 
-
 struct AxiReply {
   AxiResp resp = AxiResp::Okay;
   std::uint32_t data = 0;  // of a read
