@@ -9,8 +9,12 @@ Result result_of(const DeviceOutputs::Response& r) {
   if (r.fault_kind == 0) {
     return Translation{HostPhys{r.hpa}, static_cast<PageSize>(r.size), r.pat, r.emt, r.ipat};
   }
-  return Fault{static_cast<FaultKind>(r.fault_kind), r.fault_code, r.fault_target, GuestVirt{r.fault_gva},
-               r.fault_gva_valid, r.fault_addr};
+  return Fault{static_cast<FaultKind>(r.fault_kind),
+               r.fault_code,
+               r.fault_target,
+               GuestVirt{r.fault_gva},
+               r.fault_gva_valid,
+               r.fault_addr};
 }
 
 }  // namespace
@@ -98,7 +102,8 @@ void Rig::sample_response() {
   } else if (on_response) {
     on_response(response);
   } else {
-    errors_.push_back(fmt::format("cycle {}: response port: response to id {} that nobody asked for", now_, response.id));
+    errors_.push_back(
+        fmt::format("cycle {}: response port: response to id {} that nobody asked for", now_, response.id));
   }
 }
 

@@ -20,8 +20,20 @@ enum class Preset : std::uint8_t { Paper, Server, ServerBig, Tiny };  // numbers
 enum class CommitStatus : std::uint8_t { Ok, Rejected, Busy };
 
 enum class InvOp : std::uint8_t {  // numbers of inv_op_e
-  Invlpg, Invpcid0, Invpcid1, Invpcid2, Invpcid3, LoadCr3,
-  Invvpid0, Invvpid1, Invvpid2, Invvpid3, Invept1, Invept2, Invctx, All,
+  Invlpg,
+  Invpcid0,
+  Invpcid1,
+  Invpcid2,
+  Invpcid3,
+  LoadCr3,
+  Invvpid0,
+  Invvpid1,
+  Invvpid2,
+  Invvpid3,
+  Invept1,
+  Invept2,
+  Invctx,
+  All,
 };
 struct Invalidation {
   InvOp op = InvOp::All;
@@ -33,7 +45,13 @@ struct Invalidation {
 
 // Counters that an expectation can name. Sums over all contexts.
 enum class Counter : std::uint8_t {
-  Refs, GuestRefs, NestedRefs, Swaps, L1Hits, Walks, PmlRecords,
+  Refs,
+  GuestRefs,
+  NestedRefs,
+  Swaps,
+  L1Hits,
+  Walks,
+  PmlRecords,
 };
 
 // What one access did.

@@ -208,10 +208,11 @@ Differences Scoreboard::check_hit(const Answer& answer, const std::shared_ptr<co
     return {};
   }
   if (stale_allows(answer, *regs)) return {};
-  return {fmt::format("{}: answered from the L1: {}; expected {}{}, and no walk since the last covering "
-                      "invalidation gave that",
-                      describe(answer.access), describe(answer.result), describe(now.result),
-                      now.wants_write ? " by a walk that sets flags" : "")};
+  return {
+      fmt::format("{}: answered from the L1: {}; expected {}{}, and no walk since the last covering "
+                  "invalidation gave that",
+                  describe(answer.access), describe(answer.result), describe(now.result),
+                  now.wants_write ? " by a walk that sets flags" : "")};
 }
 
 bool Scoreboard::stale_allows(const Answer& answer, const ContextRegs& regs) {
@@ -238,8 +239,8 @@ Differences Scoreboard::check_alone(const Answer& answer, const std::vector<Tran
   memory_.forget_written();
   const Result expected = model_->access(answer.access, &trace);
   if (!(expected == answer.result)) {
-    out.push_back(fmt::format("{}: got {}, expected {}", describe(answer.access), describe(answer.result),
-                              describe(expected)));
+    out.push_back(
+        fmt::format("{}: got {}, expected {}", describe(answer.access), describe(answer.result), describe(expected)));
   }
   if (success && !answer.from_walk) {
     out.push_back(fmt::format("{}: answered from the L1, but memory was used", describe(answer.access)));

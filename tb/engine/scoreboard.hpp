@@ -91,7 +91,7 @@ class Scoreboard {
     Access access;
     std::shared_ptr<const ContextRegs> regs;
     std::uint64_t accepted = 0;
-    std::uint64_t since = 0;  // its walk read nothing before this cycle
+    std::uint64_t since = 0;       // its walk read nothing before this cycle
     std::uint64_t epoch = 0;       // software changes before it was accepted
     std::uint64_t covered_at = 0;  // cycle of the last invalidation that covers it
     // Accepted while this was in flight, and not acknowledged yet.
@@ -140,12 +140,12 @@ class Scoreboard {
   Invalidation open_invalidation_;  // accepted, not acknowledged
   ContextRegs open_regs_;
   std::uint64_t open_since_ = 0;
-  std::vector<std::uint64_t> bus_errors_;  // addresses answered in this window
-  bool stirred_ = false;  // effects of this window depend on an order that nobody sees
+  std::vector<std::uint64_t> bus_errors_;                  // addresses answered in this window
+  bool stirred_ = false;                                   // effects of this window depend on an order that nobody sees
   std::unordered_map<std::uint64_t, std::int64_t> reads_;  // by address: model's minus the RTL's, this window
   std::vector<WalkTrace::Record> records_;                 // of the model, this window
   std::vector<std::uint32_t> log_events_;
-  std::vector<std::uint16_t> log_index_;                   // where the RTL's next record belongs, by context
+  std::vector<std::uint16_t> log_index_;  // where the RTL's next record belongs, by context
 };
 
 }  // namespace vmmu::tb

@@ -134,8 +134,8 @@ void StaleSet::invalidation_acknowledged(std::uint64_t cycle, bool drop) {
   for (auto page = pages_.begin(); page != pages_.end();) {
     std::vector<StaleEntry>& list = page->second;
     if (drop) {
-      const auto gone = std::remove_if(list.begin(), list.end(),
-                                       [](const StaleEntry& e) { return e.no_accept_after != kNever; });
+      const auto gone =
+          std::remove_if(list.begin(), list.end(), [](const StaleEntry& e) { return e.no_accept_after != kNever; });
       count_ -= static_cast<std::size_t>(list.end() - gone);
       list.erase(gone, list.end());
     } else {

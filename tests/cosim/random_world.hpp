@@ -15,8 +15,8 @@ namespace vmmu::tb {
 struct WorldOptions {
   unsigned contexts = 2;
   unsigned pa_bits = 40;
-  unsigned pages = 24;    // for each context
-  bool logging = true;    // contexts with EPT dirty flags may log
+  unsigned pages = 24;     // for each context
+  bool logging = true;     // contexts with EPT dirty flags may log
   bool same_page = false;  // few pages, so that walks of the same entries meet
 };
 

@@ -9,9 +9,8 @@ namespace {
 
 class Lockstep {
  public:
-  explicit Lockstep(Preset preset) : engine(options(preset)), tables(config(), [this](HostPhys a, std::uint64_t w) {
-    engine.poke(a, w);
-  }) {
+  explicit Lockstep(Preset preset)
+      : engine(options(preset)), tables(config(), [this](HostPhys a, std::uint64_t w) { engine.poke(a, w); }) {
     REQUIRE(tables.map(kPage, kFrame) == MapError::None);
     ContextRegs regs = tables.regs(plain_regs());
     regs.pml_en = true;

@@ -18,9 +18,8 @@ struct Setup {
 // One page, read once so that it is cached, then mapped elsewhere by software.
 class Remapped {
  public:
-  Remapped(Preset preset, const Setup& setup) : engine(options(preset)), tables(config(setup), [this](HostPhys a, std::uint64_t w) {
-    engine.poke(a, w);
-  }) {
+  Remapped(Preset preset, const Setup& setup)
+      : engine(options(preset)), tables(config(setup), [this](HostPhys a, std::uint64_t w) { engine.poke(a, w); }) {
     GuestAttr attr = flags_set();
     attr.global = setup.global;
     REQUIRE(tables.map(gva, kFrame, setup.guest, attr) == MapError::None);
@@ -82,10 +81,13 @@ TEST_CASE("invalidation: a poke alone may leave the old translation, in every en
 TEST_CASE("invalidation: every covering operation makes the new tables answer", "[invalidation]") {
   for (const Preset preset : device_presets()) {
     const GuestVirt gva{0x80000000};
-    const std::vector<Invalidation> native = {
-        inv(InvOp::Invlpg, gva.value), inv(InvOp::Invpcid0, gva.value, 5), inv(InvOp::Invpcid1, 0, 5),
-        inv(InvOp::Invpcid2),          inv(InvOp::Invpcid3),               inv(InvOp::Invctx),
-        inv(InvOp::All)};
+    const std::vector<Invalidation> native = {inv(InvOp::Invlpg, gva.value),
+                                              inv(InvOp::Invpcid0, gva.value, 5),
+                                              inv(InvOp::Invpcid1, 0, 5),
+                                              inv(InvOp::Invpcid2),
+                                              inv(InvOp::Invpcid3),
+                                              inv(InvOp::Invctx),
+                                              inv(InvOp::All)};
     for (const Invalidation& i : native) {
       INFO("preset " << preset_name(preset) << " native, operation " << static_cast<unsigned>(i.op));
       Remapped r(preset, {});

@@ -50,7 +50,9 @@ DeviceOutputs::MemRequest read(std::uint8_t id, std::uint64_t addr) { return {0,
 DeviceOutputs::MemRequest swap(std::uint8_t id, std::uint64_t addr, std::uint64_t expected, std::uint64_t desired) {
   return {1, id, addr, desired, expected};
 }
-DeviceOutputs::MemRequest write(std::uint8_t id, std::uint64_t addr, std::uint64_t word) { return {2, id, addr, word, 0}; }
+DeviceOutputs::MemRequest write(std::uint8_t id, std::uint64_t addr, std::uint64_t word) {
+  return {2, id, addr, word, 0};
+}
 
 constexpr HostPhys kWord{0x1000};
 

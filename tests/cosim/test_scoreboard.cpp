@@ -150,7 +150,8 @@ TEST_CASE("scoreboard: a hit is judged by what was walked and not invalidated si
   const EntryPlace leaf = *b.tables->guest_entry(kPage, 1);
   SECTION("a hit on a page never walked sets no flag, so it is wrong") {
     const Access other = read_of(GuestVirt{kPage.value + 0x1000});
-    CHECK_FALSE(b.alone(b.hit(other, Translation{HostPhys{kFrame.value + 0x1000}, PageSize::k4K, 0, 6, false})).empty());
+    CHECK_FALSE(
+        b.alone(b.hit(other, Translation{HostPhys{kFrame.value + 0x1000}, PageSize::k4K, 0, 6, false})).empty());
   }
   SECTION("a write that hits with the dirty flag clear is wrong") {
     CHECK_FALSE(b.alone(b.hit(write_of(kPage), walked.result)).empty());
@@ -225,9 +226,10 @@ TEST_CASE("scoreboard: several in flight, each may answer first", "[scoreboard]"
   }
 }
 
-TEST_CASE("scoreboard: a walk in flight may have read before or after a software write, not before an acknowledged "
-          "invalidation",
-          "[scoreboard]") {
+TEST_CASE(
+    "scoreboard: a walk in flight may have read before or after a software write, not before an acknowledged "
+    "invalidation",
+    "[scoreboard]") {
   Bench b;
   const Access access = read_of(kPage);
   const Answer before = b.walk(access);

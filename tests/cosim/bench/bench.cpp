@@ -71,8 +71,10 @@ void latency_rows(Rows& rows, Preset preset) {
       rig.commit(0, build(rig.words(), nested, PageSize::k4K, PageSize::k4K, 1));
       const unsigned references = nested ? 24 : 4;
       const std::uint64_t walk = cycles_of(rig, user_read(kPage.value));
-      add_row(rows, name, std::string(nested ? "nested" : "native") + " walk, " + std::to_string(references) +
-                  " references, M = " + std::to_string(m), references * (m + 1) + 3, static_cast<double>(walk), "cycles");
+      add_row(rows, name,
+              std::string(nested ? "nested" : "native") + " walk, " + std::to_string(references) +
+                  " references, M = " + std::to_string(m),
+              references * (m + 1) + 3, static_cast<double>(walk), "cycles");
       if (m == 1) {
         add_row(rows, name, std::string("L1 hit, ") + (nested ? "nested" : "native"), 1,
                 static_cast<double>(cycles_of(rig, user_read(kPage.value))), "cycles");
@@ -119,7 +121,8 @@ void engine_rows(Rows& rows, Preset preset, bool lockstep) {
     const unsigned accesses = hits ? 100000 : 2000;
     const auto start = std::chrono::steady_clock::now();
     const std::uint64_t before = engine->cycles();
-    for (unsigned i = 0; i < accesses; ++i) engine->issue(user_read(kPage.value + 0x1000 * (i * 7 % pages) + i % 512 * 8));
+    for (unsigned i = 0; i < accesses; ++i)
+      engine->issue(user_read(kPage.value + 0x1000 * (i * 7 % pages) + i % 512 * 8));
     engine->sync();
     const double seconds = seconds_since(start);
     const double cycles = static_cast<double>(engine->cycles() - before);
