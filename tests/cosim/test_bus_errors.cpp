@@ -88,7 +88,13 @@ TEST_CASE("watchdog: a memory that never answers ends the walk, and the late rep
     f.rig.memory().release();
     f.rig.cycles(400);
     REQUIRE(responses.size() == 1);
-    CHECK(hpa_of(responses[0].result).value == kFrame.value);
+    if (f.rig.capability(reg::Cap::NumWalks) > 1) {
+      CHECK(hpa_of(responses[0].result).value == kFrame.value);
+    } else {
+      // The only id was still in quarantine, so this walk failed at once. The reply has freed it.
+      CHECK(fault_of(responses[0]).kind == FaultKind::BusError);
+      CHECK(hpa_of(f.run(read_of(kPage)).result).value == kFrame.value);
+    }
   }
 }
 
