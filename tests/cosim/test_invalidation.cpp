@@ -158,7 +158,11 @@ TEST_CASE("invalidation: invalid operands get an error reply", "[invalidation]")
   }
 }
 
-TEST_CASE("invalidation: acknowledged only when no covered walk is live", "[invalidation]") {
+// Of a page, whose number stays in use, and of the whole context, whose numbers are retired.
+TEST_CASE("invalidation: acknowledged only when no covered walk is live, and that walk inserts nothing",
+          "[invalidation]") {
+  const InvOp op = GENERATE(InvOp::Invlpg, InvOp::Invctx);
+  INFO("operation " << static_cast<unsigned>(op));
   for (const Preset preset : device_presets()) {
     RigFixture f(preset, 20);
     PageTables tables({}, f.rig.words());
@@ -171,7 +175,7 @@ TEST_CASE("invalidation: acknowledged only when no covered walk is live", "[inva
     f.rig.cycles(20);
     std::uint64_t acknowledged = 0;
     f.rig.on_invalidation_acknowledged = [&] { acknowledged = f.rig.now(); };
-    CHECK(f.rig.invalidate({InvOp::Invctx, 0, 0, 0, 0}));
+    CHECK(f.rig.invalidate({op, 0, kPage.value, 0, 0}));
     CHECK(answered != 0);
     CHECK(answered <= acknowledged);
     // And the walk that was in flight has inserted nothing: the new mapping answers.
