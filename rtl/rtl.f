@@ -16,6 +16,7 @@ vmmu_response.sv
 vmmu_spaces.sv
 vmmu_ctx.sv
 vmmu_inv.sv
+vmmu_count_ram.sv
 vmmu_counters.sv
 vmmu_regs.sv
 vmmu_top.sv

@@ -1,5 +1,7 @@
-// Counters of every context. Each counts at most one event a cycle, except walk cycles, which add the
-// number of slots in use.
+`include "vmmu_macros.svh"
+
+// Counters of every context. The events of one source (a request, a walk step, an answer) exclude one another, so
+// each source has a RAM of its own with a row per context and event. Only walk cycles add the number of slots in use.
 module vmmu_counters
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
@@ -32,48 +34,120 @@ module vmmu_counters
   localparam int unsigned CtxBits = $clog2(Cfg.NumContexts);
   localparam int unsigned ActiveWidth = $clog2(Cfg.NumWalks + 1);
 
-  logic [CountWidth-1:0] count_q [Cfg.NumContexts][NumCounters];
+  // ---------------------------------------------------------------- what happened
+  logic accept, answer;
+  logic [CtxBits-1:0] accept_ctx, answer_ctx, walk_ctx, pml_ctx, read_ctx;
+  assign accept     = accept_i && !freeze_i;
+  assign answer     = answer_i && (answer_fault_i != FaultNone) && !freeze_i;
+  assign accept_ctx = CtxBits'(accept_ctx_i);
+  assign answer_ctx = CtxBits'(answer_ctx_i);
+  assign walk_ctx   = CtxBits'(walk_ctx_i);
+  assign read_ctx   = CtxBits'(read_ctx_i);
+  always_comb begin
+    pml_ctx = '0;
+    for (int unsigned c = 0; c < Cfg.NumContexts; c++) if (pml_record_i[c]) pml_ctx = CtxBits'(c);
+  end
 
-  for (genvar c = 0; c < Cfg.NumContexts; c++) begin : g_ctx
-    logic [NumCounters-1:0] event_now;
-    logic accepts, answers, walks;
+  // ---------------------------------------------------------------- counts
+  logic [CountWidth-1:0] hits, misses, turns, accesses, records, faults, kinds;
+  vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_hits (
+      .clk_i, .rst_ni, .event_i(accept && hit_i), .row_i(accept_ctx), .add_i(1'b1),
+      .read_row_i(read_ctx), .read_o(hits)
+  );
+  vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_misses (
+      .clk_i, .rst_ni, .event_i(accept && !hit_i), .row_i(accept_ctx), .add_i(1'b1),
+      .read_row_i(read_ctx), .read_o(misses)
+  );
+  // A walk either starts or starts again; a step makes one memory request at most.
+  vmmu_count_ram #(.Rows(2 * Cfg.NumContexts)) u_turns (
+      .clk_i, .rst_ni, .event_i((start_i || restart_i) && !freeze_i), .row_i({walk_ctx, restart_i}), .add_i(1'b1),
+      .read_row_i({read_ctx, read_index_i == 5'(CntRestarts)}), .read_o(turns)
+  );
+  vmmu_count_ram #(.Rows(4 * Cfg.NumContexts)) u_accesses (
+      .clk_i, .rst_ni, .event_i((guest_ref_i || nested_ref_i || swap_i) && !freeze_i),
+      .row_i({walk_ctx, swap_i, nested_ref_i}), .add_i(1'b1),
+      .read_row_i({read_ctx, read_index_i == 5'(CntSwaps), read_index_i == 5'(CntNestedRefs)}), .read_o(accesses)
+  );
+  vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_records (
+      .clk_i, .rst_ni, .event_i((|pml_record_i) && !freeze_i), .row_i(pml_ctx), .add_i(1'b1),
+      .read_row_i(read_ctx), .read_o(records)
+  );
+  vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_faults (
+      .clk_i, .rst_ni, .event_i(answer), .row_i(answer_ctx), .add_i(1'b1),
+      .read_row_i(read_ctx), .read_o(faults)
+  );
+  vmmu_count_ram #(.Rows(16 * Cfg.NumContexts)) u_kinds (
+      .clk_i, .rst_ni, .event_i(answer), .row_i({answer_ctx, answer_fault_i}), .add_i(1'b1),
+      .read_row_i({read_ctx, read_index_i[3:0]}), .read_o(kinds)
+  );
+
+  // ---------------------------------------------------------------- walk cycles, of every context at once
+  // They gather in a few flip-flops; the contexts take turns to hand over what they have.
+  localparam int unsigned BurstWidth = CtxBits + ActiveWidth;
+  logic [CtxBits-1:0] turn_q;
+  logic [Cfg.NumContexts-1:0][BurstWidth-1:0] burst_q;
+  logic [CountWidth-1:0] walk_cycles;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) turn_q <= '0;
+    else         turn_q <= turn_q + CtxBits'(1);
+  end
+  for (genvar c = 0; c < Cfg.NumContexts; c++) begin : g_burst
     logic [ActiveWidth-1:0] in_use;
-    assign accepts = accept_i && (accept_ctx_i == CtxWidth'(c));
-    assign answers = answer_i && (answer_ctx_i == CtxWidth'(c));
-    assign walks   = walk_ctx_i == CtxWidth'(c);
     always_comb begin
-      event_now = '0;
-      event_now[CntRequests]   = accepts;
-      event_now[CntL1Hits]     = accepts && hit_i;
-      event_now[CntL1Misses]   = accepts && !hit_i;
-      event_now[CntWalks]      = walks && start_i;
-      event_now[CntGuestRefs]  = walks && guest_ref_i;
-      event_now[CntNestedRefs] = walks && nested_ref_i;
-      event_now[CntSwaps]      = walks && swap_i;
-      event_now[CntRestarts]   = walks && restart_i;
-      event_now[CntPmlRecords] = pml_record_i[c];
-      event_now[CntFaults]     = answers && (answer_fault_i != FaultNone);
-      event_now[CntCycles]     = 1'b1;
-      for (int unsigned k = 1; k < 16; k++) event_now[CntFaultKind + k] = answers && (answer_fault_i == fault_e'(k));
       in_use = '0;
       for (int unsigned s = 0; s < Cfg.NumWalks; s++) begin
-        in_use = in_use + ActiveWidth'(active_i[s] && (active_ctx_i[s] == CtxWidth'(c)));
+        in_use = in_use + ActiveWidth'(active_i[s] && (active_ctx_i[s] == CtxWidth'(c)) && !freeze_i);
       end
     end
     always_ff @(posedge clk_i or negedge rst_ni) begin
-      if (!rst_ni) begin
-        for (int unsigned n = 0; n < NumCounters; n++) count_q[c][n] <= '0;
-      end else if (!freeze_i) begin
-        for (int unsigned n = 0; n < NumCounters; n++) begin
-          if (event_now[n]) count_q[c][n] <= count_q[c][n] + CountWidth'(1);
-        end
-        count_q[c][CntWalkCycles] <= count_q[c][CntWalkCycles] + CountWidth'(in_use);
-      end
+      if (!rst_ni) burst_q[c] <= '0;
+      else         burst_q[c] <= ((turn_q == CtxBits'(c)) ? '0 : burst_q[c]) + BurstWidth'(in_use);
     end
   end
+  vmmu_count_ram #(.Rows(Cfg.NumContexts), .AddWidth(BurstWidth)) u_walk_cycles (
+      .clk_i, .rst_ni, .event_i(1'b1), .row_i(turn_q), .add_i(burst_q[turn_q]),
+      .read_row_i(read_ctx), .read_o(walk_cycles)
+  );
 
-  assign read_o = 64'(count_q[CtxBits'(read_ctx_i)][read_index_i]);
+  // Clock cycles are the same for every context.
+  logic [CountWidth-1:0] cycles_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) cycles_q <= '0;
+    else if (!freeze_i) cycles_q <= cycles_q + CountWidth'(1);
+  end
+
+  // ---------------------------------------------------------------- a read
+  logic [CountWidth-1:0] one, two;  // the answer is their sum
+  logic [CountWidth-1:0] total;
+  always_comb begin
+    one = '0;
+    two = '0;
+    unique case (read_index_i)
+      5'(CntRequests): begin
+        one = hits;
+        two = misses;
+      end
+      5'(CntL1Hits):   one = hits;
+      5'(CntL1Misses): two = misses;
+      5'(CntWalks), 5'(CntRestarts): one = turns;
+      5'(CntGuestRefs), 5'(CntNestedRefs), 5'(CntSwaps): one = accesses;
+      5'(CntWalkCycles): begin
+        one = walk_cycles;
+        two = CountWidth'(burst_q[read_ctx]);
+      end
+      5'(CntPmlRecords): one = records;
+      5'(CntFaults):     one = faults;
+      5'(CntCycles):     one = cycles_q;
+      default: if (read_index_i >= 5'(CntFaultKind)) one = kinds;
+    endcase
+  end
+  assign total  = one + two;
+  assign read_o = 64'(total);
 
   logic unused_ctx;
-  assign unused_ctx = ^read_ctx_i;
+  assign unused_ctx = ^{accept_ctx_i, answer_ctx_i, walk_ctx_i, read_ctx_i};
+
+  `VMMU_ASSERT(OneTurnOfAWalkInACycle_A, !(start_i && restart_i))
+  `VMMU_ASSERT(OneMemoryRequestInACycle_A, $onehot0({guest_ref_i, nested_ref_i, swap_i}))
+  `VMMU_ASSERT(OneRecordInACycle_A, $onehot0(pml_record_i))
 endmodule

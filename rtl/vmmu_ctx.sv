@@ -3,6 +3,8 @@
 // The context bank. Software writes staged registers; COMMIT judges them and makes them active at once.
 // Each context has two active banks, so that requests accepted earlier finish under the registers that they
 // were accepted under. LOAD_CR3 is a COMMIT of CR3 alone, together with its invalidation.
+// Storage is distributed RAM: each staged register is a column with a row per context; the active registers
+// are one array with a row per {context, bank}. Only what is needed of every context at once is in flip-flops.
 module vmmu_ctx
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
@@ -68,8 +70,18 @@ module vmmu_ctx
       fault_target: '0, pml_addr: '0, pml_watermark: 16'hffff
   };
 
-  regs_t staged_q [Contexts];
+  logic [CtrlWidth-1:0] staged_ctrl_q [Contexts];
+  logic [63:0]          staged_cr3_q [Contexts];
+  logic [63:0]          staged_eptp_q [Contexts];
+  logic [15:0]          staged_vpid_q [Contexts];
+  logic [31:0]          staged_pkru_q [Contexts];
+  logic [5:0]           staged_maxphyaddr_q [Contexts];
+  logic [31:0]          staged_fault_target_q [Contexts];
+  logic [63:0]          staged_pml_addr_q [Contexts];
+  logic [15:0]          staged_pml_watermark_q [Contexts];
   regs_t active_q [2*Contexts];
+  logic [Contexts-1:0][FrameWidth-1:0] pml_base_q;       // of the current bank
+  logic [Contexts-1:0][15:0]           pml_watermark_q;
   logic [Contexts-1:0] bank_q, la57_q;
   logic [FlightWidth-1:0] flight_q [2*Contexts];  // requests in flight of {context, bank}
 
@@ -82,6 +94,7 @@ module vmmu_ctx
   state_e state_q;
   logic [CtxBits-1:0] init_q;
   logic serving_inv_q;  // in Spaces: whose operation it is
+  logic cr3_staged_q;   // in Spaces: the CR3 that is being loaded is staged already
 
   logic [CtxBits-1:0] rctx, ictx, ctx;
   assign rctx = CtxBits'(reg_ctx_i);
@@ -94,7 +107,11 @@ module vmmu_ctx
 
   // ---------------------------------------------------------------- what would become active
   regs_t staged, current, next;
-  assign staged  = staged_q[rctx];
+  assign staged  = '{
+      ctrl: staged_ctrl_q[rctx], cr3: staged_cr3_q[rctx], eptp: staged_eptp_q[rctx], vpid: staged_vpid_q[rctx],
+      pkru: staged_pkru_q[rctx], maxphyaddr: staged_maxphyaddr_q[rctx], fault_target: staged_fault_target_q[rctx],
+      pml_addr: staged_pml_addr_q[rctx], pml_watermark: staged_pml_watermark_q[rctx]
+  };
   assign current = active_q[{ctx, bank_q[ctx]}];
   always_comb begin
     next = serve_inv ? current : staged;
@@ -152,7 +169,7 @@ module vmmu_ctx
   assign space_valid_o = state_q == Spaces;
 
   // ---------------------------------------------------------------- control
-  logic commit_fails, inv_fails, inv_now, switch_now;
+  logic commit_fails, inv_fails, inv_now, switch_now, stage_cr3;
   assign commit_fails    = commit_now && (other_bank_busy || (commit_reject_o != RejectNone));
   assign inv_now         = inv_valid_i && !commit_valid_i && (state_q == Idle);
   assign inv_fails       = inv_now && inv_load_i && cr3_bad;
@@ -168,6 +185,7 @@ module vmmu_ctx
       state_q       <= Init;
       init_q        <= '0;
       serving_inv_q <= 1'b0;
+      cr3_staged_q  <= 1'b0;
       bank_q        <= '0;
       la57_q        <= '0;
     end else begin
@@ -182,7 +200,10 @@ module vmmu_ctx
           // A load of CR3 waits until the other bank is free; a mere retirement needs no bank.
           else if (inv_now && !inv_fails && !(inv_load_i && other_bank_busy)) state_q <= Spaces;
         end
-        Spaces: if (space_done_i) state_q <= Idle;
+        Spaces: begin
+          cr3_staged_q <= (cr3_staged_q || stage_cr3) && !space_done_i;
+          if (space_done_i) state_q <= Idle;
+        end
         default: state_q <= Idle;
       endcase
       if (switch_now) begin
@@ -193,32 +214,43 @@ module vmmu_ctx
   end
 
   // ---------------------------------------------------------------- storage
+  // One row of one column is written in a cycle. A CR3 that is loaded is staged in a cycle in which software
+  // writes nothing, before it becomes active; a later write of software stands.
+  logic init;
+  logic [CtxBits-1:0] srow;
+  assign init      = state_q == Init;
+  assign stage_cr3 = (state_q == Spaces) && serving_inv_q && inv_load_i && !cr3_staged_q && !reg_we_i;
+  assign srow      = init ? init_q : (stage_cr3 ? ictx : rctx);
+
+  function automatic logic writes(logic [11:0] register);
+    return init || (reg_we_i && (reg_offset_i == register));
+  endfunction
   always_ff @(posedge clk_i) begin
-    if (state_q == Init) begin
-      staged_q[init_q] <= ResetRegs;
-    end else if (reg_we_i) begin
-      unique case (reg_offset_i)
-        RegCtrl:         staged_q[rctx].ctrl          <= reg_wdata_i[CtrlWidth-1:0];
-        RegCr3:          staged_q[rctx].cr3           <= reg_wdata_i;
-        RegEptp:         staged_q[rctx].eptp          <= reg_wdata_i;
-        RegVpid:         staged_q[rctx].vpid          <= reg_wdata_i[15:0];
-        RegPkru:         staged_q[rctx].pkru          <= reg_wdata_i[31:0];
-        RegMaxPhyAddr:   staged_q[rctx].maxphyaddr    <= reg_wdata_i[5:0];
-        RegFaultTarget:  staged_q[rctx].fault_target  <= reg_wdata_i[31:0];
-        RegPmlAddr:      staged_q[rctx].pml_addr      <= reg_wdata_i;
-        RegPmlWatermark: staged_q[rctx].pml_watermark <= reg_wdata_i[15:0];
-        default: ;
-      endcase
-    end else if (switch_now && serving_inv_q) begin
-      staged_q[ictx].cr3 <= next.cr3;
+    if (writes(RegCtrl)) staged_ctrl_q[srow] <= init ? ResetRegs.ctrl : reg_wdata_i[CtrlWidth-1:0];
+    if (writes(RegCr3) || stage_cr3) begin
+      staged_cr3_q[srow] <= init ? ResetRegs.cr3 : (stage_cr3 ? next.cr3 : reg_wdata_i);
     end
+    if (writes(RegEptp)) staged_eptp_q[srow] <= init ? ResetRegs.eptp : reg_wdata_i;
+    if (writes(RegVpid)) staged_vpid_q[srow] <= init ? ResetRegs.vpid : reg_wdata_i[15:0];
+    if (writes(RegPkru)) staged_pkru_q[srow] <= init ? ResetRegs.pkru : reg_wdata_i[31:0];
+    if (writes(RegMaxPhyAddr)) staged_maxphyaddr_q[srow] <= init ? ResetRegs.maxphyaddr : reg_wdata_i[5:0];
+    if (writes(RegFaultTarget)) staged_fault_target_q[srow] <= init ? ResetRegs.fault_target : reg_wdata_i[31:0];
+    if (writes(RegPmlAddr)) staged_pml_addr_q[srow] <= init ? ResetRegs.pml_addr : reg_wdata_i;
+    if (writes(RegPmlWatermark)) staged_pml_watermark_q[srow] <= init ? ResetRegs.pml_watermark : reg_wdata_i[15:0];
   end
+
+  // The other bank is written by the first switch before anything reads it.
+  logic [CtxBits-1:0] arow;
+  logic arow_bank;
+  regs_t activated;
+  assign arow      = init ? init_q : ctx;
+  assign arow_bank = !init && !bank_q[ctx];
+  assign activated = init ? ResetRegs : next;
   always_ff @(posedge clk_i) begin
-    if (state_q == Init) begin
-      active_q[{init_q, 1'b0}] <= ResetRegs;
-      active_q[{init_q, 1'b1}] <= ResetRegs;
-    end else if (switch_now) begin
-      active_q[{ctx, !bank_q[ctx]}] <= next;
+    if (init || switch_now) begin
+      active_q[{arow, arow_bank}] <= activated;
+      pml_base_q[arow]            <= activated.pml_addr[PaWidth-1:12];
+      pml_watermark_q[arow]       <= activated.pml_watermark;
     end
   end
   always_comb begin
@@ -259,8 +291,8 @@ module vmmu_ctx
           bank: bank_q[c], la57: la57_q[c], space_valid: space_valid_i[c], space: space_i[c], gspace: gspace_i[c]
       };
       old_bank_busy_o[c] = flight_q[{CtxBits'(c), !bank_q[c]}] != '0;
-      pml_base_o[c]      = active_q[{CtxBits'(c), bank_q[c]}].pml_addr[PaWidth-1:12];
-      pml_watermark_o[c] = active_q[{CtxBits'(c), bank_q[c]}].pml_watermark;
+      pml_base_o[c]      = pml_base_q[c];
+      pml_watermark_o[c] = pml_watermark_q[c];
     end
   end
 
@@ -270,5 +302,6 @@ module vmmu_ctx
   logic none_in_flight;
   assign none_in_flight = flight_q[{CtxBits'(answer_ctx_i), answer_bank_i}] == '0;
   `VMMU_ASSERT(AnswerWasInFlight_A, answer_i |-> !none_in_flight)
+  `VMMU_ASSERT(LoadedCr3IsStaged_A, switch_now && serving_inv_q |-> cr3_staged_q || stage_cr3)
   `VMMU_ASSERT(SwitchOnlyToADrainedBank_A, switch_now |-> !other_bank_busy)
 endmodule

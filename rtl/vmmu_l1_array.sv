@@ -1,7 +1,7 @@
 `include "vmmu_macros.svh"
 
-// One page size of an L1 TLB: a set-associative array with tree pseudo-LRU replacement. Tags and data are
-// read without a clock, so that they can be distributed RAM; valid bits and replacement state are
+// One page size of an L1 TLB: a set-associative array with tree pseudo-LRU replacement. Tags and data of each
+// way are read without a clock, so that they can be distributed RAM; valid bits and replacement state are
 // flip-flops. An entry matches under either of two address-space numbers: the PCID's own, or the global one.
 module vmmu_l1_array
   import vmmu_pkg::*;
@@ -36,9 +36,6 @@ module vmmu_l1_array
   localparam int unsigned TagWidth = VpnWidth - SetShift;
   localparam int unsigned WayWidth = $clog2(Ways);
 
-  logic [TagWidth-1:0]   tag_q [Sets][Ways];
-  logic [SpaceWidth-1:0] space_q [Sets][Ways];
-  logic [DataWidth-1:0]  data_q [Sets][Ways];
   logic [Ways-1:0]       valid_q [Sets];
   logic [Ways-1:1]       tree_q [Sets];
 
@@ -46,34 +43,55 @@ module vmmu_l1_array
     return (Sets > 1) ? SetBits'(vpn) : '0;
   endfunction
 
+  // ---------------------------------------------------------------- storage
+  logic [SetBits-1:0] lset, mset;
+  logic [WayWidth-1:0] fill_way;
+  logic [Ways-1:0][TagWidth-1:0]   ltag, mtag;      // as the lookup and as maintenance see them
+  logic [Ways-1:0][SpaceWidth-1:0] lspace, mspace;
+  logic [Ways-1:0][DataWidth-1:0]  ldata;
+  assign lset = set_of(lookup_vpn_i);
+  assign mset = set_of(maint_vpn_i);
+  for (genvar w = 0; w < Ways; w++) begin : g_way
+    logic [TagWidth-1:0]   tag_q [Sets];
+    logic [SpaceWidth-1:0] space_q [Sets];
+    logic [DataWidth-1:0]  data_q [Sets];
+    always_ff @(posedge clk_i) begin
+      if (fill_i && (fill_way == WayWidth'(w))) begin
+        tag_q[mset]   <= maint_vpn_i[VpnWidth-1:SetShift];
+        space_q[mset] <= fill_space_i;
+        data_q[mset]  <= fill_data_i;
+      end
+    end
+    assign ltag[w]   = tag_q[lset];
+    assign lspace[w] = space_q[lset];
+    assign ldata[w]  = data_q[lset];
+    assign mtag[w]   = tag_q[mset];
+    assign mspace[w] = space_q[mset];
+  end
+
   // ---------------------------------------------------------------- lookup
-  logic [SetBits-1:0] lset;
   logic [Ways-1:0] match;
   logic [WayWidth-1:0] way;
-  assign lset = set_of(lookup_vpn_i);
   always_comb begin
     for (int unsigned w = 0; w < Ways; w++) begin
-      match[w] = valid_q[lset][w] && (tag_q[lset][w] == lookup_vpn_i[VpnWidth-1:SetShift]) &&
-          (space_q[lset][w] == `VMMU_MUT(10, lookup_space_i, space_q[lset][w]) ||
-           space_q[lset][w] == lookup_gspace_i);
+      match[w] = valid_q[lset][w] && (ltag[w] == lookup_vpn_i[VpnWidth-1:SetShift]) &&
+          (lspace[w] == `VMMU_MUT(10, lookup_space_i, lspace[w]) || lspace[w] == lookup_gspace_i);
     end
     // Two entries can match when software made a page global without invalidating it. One is chosen.
     way = '0;
     for (int w = Ways - 1; w >= 0; w--) if (match[w]) way = WayWidth'(w);
   end
   assign lookup_hit_o  = |match;
-  assign lookup_data_o = data_q[lset][way];
+  assign lookup_data_o = ldata[way];
 
   // ---------------------------------------------------------------- maintenance
-  logic [SetBits-1:0] mset;
   logic [Ways-1:0] page_match, same_match, removed;
-  logic [WayWidth-1:0] victim, fill_way;
-  assign mset = set_of(maint_vpn_i);
+  logic [WayWidth-1:0] victim;
   always_comb begin
     for (int unsigned w = 0; w < Ways; w++) begin
-      page_match[w] = valid_q[mset][w] && (tag_q[mset][w] == maint_vpn_i[VpnWidth-1:SetShift]);
+      page_match[w] = valid_q[mset][w] && (mtag[w] == maint_vpn_i[VpnWidth-1:SetShift]);
       same_match[w] = page_match[w] &&
-          ((space_q[mset][w] == fill_space_i) || (space_q[mset][w] == fill_other_i));
+          ((mspace[w] == fill_space_i) || (mspace[w] == fill_other_i));
     end
     // An entry of the same page is replaced, else an empty way is taken, else the least recently used.
     fill_way = victim;
@@ -111,13 +129,6 @@ module vmmu_l1_array
       end
     end
   end
-  always_ff @(posedge clk_i) begin
-    if (fill_i) begin
-      tag_q[mset][fill_way]   <= maint_vpn_i[VpnWidth-1:SetShift];
-      space_q[mset][fill_way] <= fill_space_i;
-      data_q[mset][fill_way]  <= fill_data_i;
-    end
-  end
 
   // Never two matches: the two numbers of a lookup may match one entry each, one number never two.
   logic twice;
@@ -125,7 +136,7 @@ module vmmu_l1_array
     twice = 1'b0;
     for (int unsigned w = 1; w < Ways; w++) begin
       for (int unsigned v = 0; v < w; v++) begin
-        if (match[w] && match[v] && (space_q[lset][w] == space_q[lset][v])) twice = 1'b1;
+        if (match[w] && match[v] && (lspace[w] == lspace[v])) twice = 1'b1;
       end
     end
   end

@@ -41,6 +41,15 @@ module vmmu_l1_tlb
   logic [63:12] maint_page;
   assign maint_page = drop_i ? drop_page_i : fill_i.vpage;
 
+  // Frame bits that a page size cannot have set are no storage, nor are those above the build's addresses.
+  localparam logic [FrameWidth-1:0] FrameMask4K = {FrameWidth{1'b1}} >> (PaWidth - Cfg.PaBits);
+  localparam logic [FrameWidth-1:0] FrameMask2M = FrameMask4K & ({FrameWidth{1'b1}} << 9);
+  localparam logic [FrameWidth-1:0] FrameMask1G = FrameMask4K & ({FrameWidth{1'b1}} << 18);
+  function automatic tlb_data_t masked(tlb_data_t data, logic [FrameWidth-1:0] mask);
+    masked = data;
+    masked.frame = data.frame & mask;
+  endfunction
+
   logic [2:0] match, touch;
   tlb_data_t data [3];
 
@@ -52,7 +61,8 @@ module vmmu_l1_tlb
       .lookup_hit_o(match[0]), .lookup_data_o(data[0]), .touch_i(touch[0]),
       .maint_vpn_i(maint_page[56:12]),
       .fill_i(fill && (fill_i.size == Size4K)), .clear_i(fill && (fill_i.size != Size4K)), .drop_i, .flush_i,
-      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other), .fill_data_i(fill_i.data)
+      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other),
+      .fill_data_i(masked(fill_i.data, FrameMask4K))
   );
   vmmu_l1_array #(
       .Sets(Cfg.L1Sets2M), .Ways(Cfg.L1Ways2M), .VpnWidth(36)
@@ -62,7 +72,8 @@ module vmmu_l1_tlb
       .lookup_hit_o(match[1]), .lookup_data_o(data[1]), .touch_i(touch[1]),
       .maint_vpn_i(maint_page[56:21]),
       .fill_i(fill && (fill_i.size == Size2M)), .clear_i(fill && (fill_i.size != Size2M)), .drop_i, .flush_i,
-      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other), .fill_data_i(fill_i.data)
+      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other),
+      .fill_data_i(masked(fill_i.data, FrameMask2M))
   );
   vmmu_l1_array #(
       .Sets(1), .Ways(Cfg.L1Ways1G), .VpnWidth(27)
@@ -72,7 +83,8 @@ module vmmu_l1_tlb
       .lookup_hit_o(match[2]), .lookup_data_o(data[2]), .touch_i(touch[2]),
       .maint_vpn_i(maint_page[56:30]),
       .fill_i(fill && (fill_i.size == Size1G)), .clear_i(fill && (fill_i.size != Size1G)), .drop_i, .flush_i,
-      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other), .fill_data_i(fill_i.data)
+      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other),
+      .fill_data_i(masked(fill_i.data, FrameMask1G))
   );
 
   // ---------------------------------------------------------------- the answer

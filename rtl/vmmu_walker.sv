@@ -64,6 +64,7 @@ module vmmu_walker
   localparam int unsigned SlotWidth = (Slots > 1) ? $clog2(Slots) : 1;
 
   logic [Slots-1:0] active_q, parked_q, noinsert_q, covered_q;
+  logic [CtxWidth-1:0] ctx_q [Slots];  // of the slot's request, for all slots at once; the rest is RAM
   miss_t    miss_q [Slots];
   walk_t    walk_q [Slots];
   pending_t gpending_q [8 << SlotWidth];  // row {slot, level}
@@ -242,7 +243,7 @@ module vmmu_walker
     end else begin
       if (cover_valid_i) begin
         for (int unsigned i = 0; i < Slots; i++) begin
-          if (active_q[i] && (cover_all_i || (cover_ctx_i == miss_q[i].req.ctx))) begin
+          if (active_q[i] && (cover_all_i || (cover_ctx_i == ctx_q[i]))) begin
             noinsert_q[i] <= 1'b1;
             covered_q[i]  <= 1'b1;
           end
@@ -264,6 +265,7 @@ module vmmu_walker
   end
   always_ff @(posedge clk_i) begin
     if (sel_start) miss_q[sel_slot] <= miss_i;
+    if (sel_start) ctx_q[sel_slot] <= miss_i.req.ctx;
     if (step_valid_q) walk_q[slot_q] <= walk_d;
     if (step_valid_q && gpending_we) gpending_q[{slot_q, walk_in.glevel}] <= pending;
     if (step_valid_q && npending_we) npending_q[{slot_q, walk_in.nlevel}] <= pending;
@@ -272,7 +274,7 @@ module vmmu_walker
   assign covered_live_o = |covered_q;
   assign active_o       = active_q;
   always_comb begin
-    for (int unsigned i = 0; i < Slots; i++) active_ctx_o[i] = miss_q[i].req.ctx;
+    for (int unsigned i = 0; i < Slots; i++) active_ctx_o[i] = ctx_q[i];
   end
   assign ev_start_o   = step_valid_q && step_start_q;
   assign ev_restart_o = step_valid_q && restart;

@@ -35,6 +35,19 @@ need_value() {
   fi
 }
 
+# rtl_files: the RTL in its order, as seen from the root
+rtl_files() {
+  sed 's,^,rtl/,' rtl/rtl.f
+}
+
+# yosys_top TOP PRESET [FILE...]: the command with which Yosys reads the RTL through slang, and the files after it
+yosys_top() {
+  local top=$1 preset=$2
+  shift 2
+  printf 'read_slang -j 1 --top %s -I rtl -D SYNTHESIS=1 -G Preset=%s %s' "$top" "$preset" \
+    "$(rtl_files | tr '\n' ' ')$*"
+}
+
 now_ms() {
   date +%s%3N
 }
