@@ -1,5 +1,6 @@
-// Event counters of one source, of which at most one counts in a cycle. The counts stand in RAM, which has no reset:
-// a row that never counted holds anything and reads as 0. An event is added in the cycle after it; a read sees it at once.
+// Event counters of one source, of which at most one counts in a cycle. The counts stand in RAM, which has no
+// reset: a row that never counted holds anything and reads as 0. An event is added in the cycle after it; a read
+// sees it at once.
 module vmmu_count_ram #(
     parameter int unsigned Rows = 4,   // power of two, >= 2
     parameter int unsigned Width = 48,

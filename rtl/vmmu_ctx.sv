@@ -64,9 +64,10 @@ module vmmu_ctx
   localparam logic [CtrlWidth-1:0] CtrlReserved =
       CtrlWidth'(1) << CtrlShadow | CtrlWidth'(1) << CtrlPrlEn | CtrlWidth'(1) << CtrlPrlDouble |
       CtrlWidth'(1) << CtrlSegLogEn | CtrlWidth'(1) << CtrlSegPromote | CtrlWidth'(1) << CtrlVsegMiss;
+  localparam int unsigned ResetPaBits = (Cfg.PaBits < 46) ? Cfg.PaBits : 46;
   localparam regs_t ResetRegs = '{
       ctrl: CtrlWidth'(1) << CtrlPage1G, cr3: '0, eptp: '0, vpid: '0, pkru: '0,
-      maxphyaddr: (Cfg.PaBits < 46) ? 6'(Cfg.PaBits) : 6'd46,
+      maxphyaddr: 6'(ResetPaBits), reserved_pa: 20'hfffff << (ResetPaBits - 32),
       fault_target: '0, pml_addr: '0, pml_watermark: 16'hffff
   };
 
@@ -88,12 +89,14 @@ module vmmu_ctx
   // ---------------------------------------------------------------- states
   typedef enum logic [1:0] {
     Init,    // writes the reset values, one context a cycle
-    Idle,    // waits for COMMIT or the invalidation unit
-    Spaces   // waits for the address-space numbers; the switch is in the cycle of space_done_i
+    Idle,    // waits for COMMIT or the invalidation unit, and judges it
+    Spaces   // refuses, or waits for the address-space numbers; the switch is in the cycle of space_done_i
   } state_e;
   state_e state_q;
   logic [CtxBits-1:0] init_q;
   logic serving_inv_q;  // in Spaces: whose operation it is
+  logic refused_q, busy_q;  // in Spaces: what was judged
+  logic [7:0] reject_q;
   logic cr3_staged_q;   // in Spaces: the CR3 that is being loaded is staged already
 
   logic [CtxBits-1:0] rctx, ictx, ctx;
@@ -109,28 +112,31 @@ module vmmu_ctx
   regs_t staged, current, next;
   assign staged  = '{
       ctrl: staged_ctrl_q[rctx], cr3: staged_cr3_q[rctx], eptp: staged_eptp_q[rctx], vpid: staged_vpid_q[rctx],
-      pkru: staged_pkru_q[rctx], maxphyaddr: staged_maxphyaddr_q[rctx], fault_target: staged_fault_target_q[rctx],
+      pkru: staged_pkru_q[rctx], maxphyaddr: staged_maxphyaddr_q[rctx], reserved_pa: '0,
+      fault_target: staged_fault_target_q[rctx],
       pml_addr: staged_pml_addr_q[rctx], pml_watermark: staged_pml_watermark_q[rctx]
   };
   assign current = active_q[{ctx, bank_q[ctx]}];
   always_comb begin
     next = serve_inv ? current : staged;
     if (serve_inv) next.cr3 = {1'b0, inv_cr3_i[62:0]};
+    next.reserved_pa = above_max[51:32];
   end
 
   logic [63:0] above_max;
-  assign above_max = ~64'd0 << next.maxphyaddr;
+  assign above_max = ~64'd0 << (serve_inv ? current.maxphyaddr : staged.maxphyaddr);
+  logic [7:0] reject;
   always_comb begin
-    commit_reject_o = RejectNone;
-    if (|(staged.ctrl & CtrlReserved)) commit_reject_o = RejectUnsupported;
-    else if (staged.ctrl[CtrlEptEn] && !staged.ctrl[CtrlVirt]) commit_reject_o = RejectVirt;
-    else if ((staged.maxphyaddr < 6'd32) || (staged.maxphyaddr > 6'(Cfg.PaBits))) commit_reject_o = RejectMaxPhyAddr;
+    reject = RejectNone;
+    if (|(staged.ctrl & CtrlReserved)) reject = RejectUnsupported;
+    else if (staged.ctrl[CtrlEptEn] && !staged.ctrl[CtrlVirt]) reject = RejectVirt;
+    else if ((staged.maxphyaddr < 6'd32) || (staged.maxphyaddr > 6'(Cfg.PaBits))) reject = RejectMaxPhyAddr;
     // SDM 25.6.11, 26.2.1.1: four levels, write-back or uncacheable, reserved bits clear.
     else if (staged.ctrl[CtrlEptEn] && ((staged.eptp[5:3] != 3'd3) || !(staged.eptp[2:0] inside {3'd0, 3'd6}) ||
-             (|staged.eptp[11:7]) || (|(staged.eptp & above_max)))) commit_reject_o = RejectEptp;
-    else if (|(staged.cr3 & above_max)) commit_reject_o = RejectCr3;
+             (|staged.eptp[11:7]) || (|(staged.eptp & above_max)))) reject = RejectEptp;
+    else if (|(staged.cr3 & above_max)) reject = RejectCr3;
     else if (staged.ctrl[CtrlPmlEn] && ((|(staged.pml_addr & above_max)) || (|staged.pml_addr[11:0])))
-      commit_reject_o = RejectPmlAddr;
+      reject = RejectPmlAddr;
   end
   // SDM 4.10.4.1: bit 63 is legal only with PCIDs.
   logic cr3_bad;
@@ -153,31 +159,37 @@ module vmmu_ctx
   logic meaning_changed;
   assign meaning_changed = (staged.ctrl != current.ctrl) || (staged.pkru != current.pkru) ||
       (staged.maxphyaddr != current.maxphyaddr) || (staged.eptp[11:0] != current.eptp[11:0]);
+  space_op_t space_op, space_op_q;
   always_comb begin
     if (serve_inv) begin
-      space_op_o = inv_op_i;
-      space_op_o.assign_ctx = inv_load_i;
-      if (inv_load_i) space_op_o.pcid = next.ctrl[CtrlPcide] ? next.cr3[11:0] : '0;
+      space_op = inv_op_i;
+      space_op.assign_ctx = inv_load_i;
+      if (inv_load_i) space_op.pcid = next.ctrl[CtrlPcide] ? next.cr3[11:0] : '0;
     end else begin
-      space_op_o = '0;
-      space_op_o.kind = `VMMU_MUT(14, meaning_changed, 1'b0) ? RetireCtx : RetireNone;
-      space_op_o.ctx = reg_ctx_i;
-      space_op_o.assign_ctx = 1'b1;
+      space_op = '0;
+      space_op.kind = `VMMU_MUT(14, meaning_changed, 1'b0) ? RetireCtx : RetireNone;
+      space_op.ctx = reg_ctx_i;
+      space_op.assign_ctx = 1'b1;
     end
-    space_op_o.tags = tags_of(next);
+    space_op.tags = tags_of(next);
   end
-  assign space_valid_o = state_q == Spaces;
+  assign space_op_o    = space_op_q;
+  assign space_valid_o = (state_q == Spaces) && !refused_q;
 
   // ---------------------------------------------------------------- control
-  logic commit_fails, inv_fails, inv_now, switch_now, stage_cr3;
-  assign commit_fails    = commit_now && (other_bank_busy || (commit_reject_o != RejectNone));
+  // Nothing that is judged can change before the operation ends: both ports hold it, and neither switches a bank.
+  logic inv_now, inv_bad, inv_waits, switch_now, stage_cr3, space_done;
   assign inv_now         = inv_valid_i && !commit_valid_i && (state_q == Idle);
-  assign inv_fails       = inv_now && inv_load_i && cr3_bad;
-  assign commit_busy_o   = other_bank_busy;
-  assign commit_done_o   = commit_fails || ((state_q == Spaces) && space_done_i && !serving_inv_q);
-  assign inv_done_o      = inv_fails || ((state_q == Spaces) && space_done_i && serving_inv_q);
-  assign inv_bad_o       = inv_fails;
-  assign switch_now      = (state_q == Spaces) && space_done_i && (!serving_inv_q || inv_load_i);
+  assign inv_bad         = inv_load_i && cr3_bad;
+  // A load of CR3 waits until the other bank is free; a mere retirement needs no bank.
+  assign inv_waits       = inv_load_i && other_bank_busy && !cr3_bad;
+  assign space_done      = (state_q == Spaces) && (refused_q || space_done_i);
+  assign commit_busy_o   = busy_q;
+  assign commit_reject_o = reject_q;
+  assign commit_done_o   = space_done && !serving_inv_q;
+  assign inv_done_o      = space_done && serving_inv_q;
+  assign inv_bad_o       = refused_q;
+  assign switch_now      = space_done && !refused_q && (!serving_inv_q || inv_load_i);
   assign ready_o         = state_q != Init;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -196,13 +208,11 @@ module vmmu_ctx
         end
         Idle: begin
           serving_inv_q <= serve_inv;
-          if (commit_now && !commit_fails) state_q <= Spaces;
-          // A load of CR3 waits until the other bank is free; a mere retirement needs no bank.
-          else if (inv_now && !inv_fails && !(inv_load_i && other_bank_busy)) state_q <= Spaces;
+          if (commit_now || (inv_now && !inv_waits)) state_q <= Spaces;
         end
         Spaces: begin
-          cr3_staged_q <= (cr3_staged_q || stage_cr3) && !space_done_i;
-          if (space_done_i) state_q <= Idle;
+          cr3_staged_q <= (cr3_staged_q || stage_cr3) && !space_done;
+          if (space_done) state_q <= Idle;
         end
         default: state_q <= Idle;
       endcase
@@ -213,13 +223,22 @@ module vmmu_ctx
     end
   end
 
+  always_ff @(posedge clk_i) begin
+    if (state_q == Idle) begin
+      refused_q  <= serve_inv ? inv_bad : (other_bank_busy || (reject != RejectNone));
+      busy_q     <= other_bank_busy;
+      reject_q   <= reject;
+      space_op_q <= space_op;
+    end
+  end
+
   // ---------------------------------------------------------------- storage
   // One row of one column is written in a cycle. A CR3 that is loaded is staged in a cycle in which software
   // writes nothing, before it becomes active; a later write of software stands.
   logic init;
   logic [CtxBits-1:0] srow;
   assign init      = state_q == Init;
-  assign stage_cr3 = (state_q == Spaces) && serving_inv_q && inv_load_i && !cr3_staged_q && !reg_we_i;
+  assign stage_cr3 = (state_q == Spaces) && !refused_q && serving_inv_q && inv_load_i && !cr3_staged_q && !reg_we_i;
   assign srow      = init ? init_q : (stage_cr3 ? ictx : rctx);
 
   function automatic logic writes(logic [11:0] register);

@@ -10,7 +10,7 @@ module vmmu_entry_check
     input  logic [2:0]  level_i,       // 5 .. 1; 1 is the level of 4 KiB pages
     input  logic [63:0] word_i,
     input  logic [CtrlWidth-1:0] ctrl_i,
-    input  logic [5:0]  maxphyaddr_i,  // 32 .. 52
+    input  logic [51:32] reserved_pa_i,  // address bits at or above MAXPHYADDR
     // In this order of priority:
     output logic        not_present_o,
     output logic        bad_o,         // a reserved bit, or an EPT misconfiguration
@@ -27,12 +27,8 @@ module vmmu_entry_check
     output logic        global_o
 );
   // SDM 4.1.4, 28.3.2: bits 51:MAXPHYADDR are reserved in every present entry of either kind.
-  logic [51:32] above_max;
-  always_comb begin
-    for (int unsigned i = 32; i < 52; i++) above_max[i] = 6'(i) >= maxphyaddr_i;
-  end
   logic bad_address;
-  assign bad_address = |(word_i[51:32] & above_max);
+  assign bad_address = |(word_i[51:32] & reserved_pa_i);
 
   // A large page is possible at levels 2 and 3 (SDM 4.5, 28.3.2). At level 1 every entry is a leaf.
   logic large_page, large_level;

@@ -14,6 +14,7 @@ package vmmu_int_pkg;
     logic [15:0]          vpid;
     logic [31:0]          pkru;
     logic [5:0]           maxphyaddr;
+    logic [51:32]         reserved_pa;   // address bits at or above it, derived when the registers become active
     logic [31:0]          fault_target;
     logic [63:0]          pml_addr;
     logic [15:0]          pml_watermark;

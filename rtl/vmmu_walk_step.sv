@@ -99,7 +99,7 @@ module vmmu_walk_step
       .level_i      ((walk_i.phase == PhNestedRead) ? walk_i.nlevel : walk_i.glevel),
       .word_i       (data_i),
       .ctrl_i       (regs_i.ctrl),
-      .maxphyaddr_i (regs_i.maxphyaddr),
+      .reserved_pa_i(regs_i.reserved_pa),
       .not_present_o(not_present),
       .bad_o        (bad),
       .leaf_o       (leaf),
@@ -158,10 +158,27 @@ module vmmu_walk_step
     end
   end
 
-  logic [PermWidth-1:0] allowed;
-  logic denied, key_violation, user, ac;
+  // This access is judged on the raw entry, as if it were the guest's leaf; what the entry is decides later.
+  logic [PermWidth-1:0] allowed, unused_allowed;
+  logic denied, key_violation, user, ac, unused_denied, unused_key;
+  guest_perm_t leaf_perm;
+  assign leaf_perm = '{
+      rw: walk_i.gperm.rw && gperm.rw, us: walk_i.gperm.us && gperm.us, nx: walk_i.gperm.nx || gperm.nx
+  };
   assign user = user_effective(miss_i.req);
   assign ac   = ac_effective(miss_i.req);
+  vmmu_access_check u_denied (
+      .perm_i         (leaf_perm),
+      .pkey_i         (pkey),
+      .ctrl_i         (regs_i.ctrl),
+      .pkru_i         (regs_i.pkru),
+      .op_i           (op),
+      .user_i         (user),
+      .ac_i           (ac),
+      .allowed_o      (unused_allowed),
+      .denied_o       (denied),
+      .key_violation_o(key_violation)
+  );
   vmmu_access_check u_access_check (
       .perm_i         (acc.gperm),
       .pkey_i         (acc.pkey),
@@ -171,8 +188,8 @@ module vmmu_walk_step
       .user_i         (user),
       .ac_i           (ac),
       .allowed_o      (allowed),
-      .denied_o       (denied),
-      .key_violation_o(key_violation)
+      .denied_o       (unused_denied),
+      .key_violation_o(unused_key)
   );
 
   // With mode-based execute, U/S of the linear address chooses the bit, not the CPL (SDM 28.3.3.2).
@@ -209,20 +226,20 @@ module vmmu_walk_step
        failed);
 
   // ---------------------------------------------------------------- where the walk stands now
+  // From here on every choice is made as if nothing were wrong, because what is wrong is known last: `faulted`
+  // alone keeps a step that faults from having effects.
   logic nested_judged, nested_complete, guest_judged, guest_complete;
   logic ask_log, log_denies, log_waits;
   logic go_nested_flag, go_guest_flag;
-  logic guest_leaf_ok;
-  assign guest_leaf_ok   = guest_read && !not_present && !bad && leaf && !denied;
-  assign nested_judged   = (nested_read && !not_present && !bad && leaf && !nested_denied) || log_retry;
+  assign nested_judged   = (nested_read && leaf) || log_retry;
   assign ask_log         = nested_judged && `VMMU_MUT(23, acc.nmask != '0, 1'b1) && pml_on;
   assign log_denies      = ask_log && `VMMU_MUT(24, log_full_i, 1'b0);
   assign log_waits       = ask_log && !log_full_i && acc.log_wanted && !log_room_i;
-  assign go_nested_flag  = (nested_judged && (acc.nmask != '0) && !log_denies && !log_waits) ||
+  assign go_nested_flag  = (nested_judged && (acc.nmask != '0) && !log_waits) ||
                            (nested_flag && swap_done && (walk_i.nmask != '0));
   assign nested_complete = (nested_judged && (acc.nmask == '0)) ||
                            (nested_flag && swap_done && (walk_i.nmask == '0));
-  assign guest_judged    = guest_leaf_ok;
+  assign guest_judged    = guest_read && leaf;
   assign go_guest_flag   = (guest_judged && (acc.gmask != '0)) ||
                            (guest_flag && swap_done && (walk_i.gmask != '0));
   assign guest_complete  = (guest_judged && (acc.gmask == '0)) ||
@@ -247,14 +264,14 @@ module vmmu_walk_step
   logic [2:0] next_glevel;
   logic [PaWidth-1:0] table_entry;  // of the next guest level: gPA, or hPA when native
   logic guest_descends;
-  assign guest_descends = guest_read && !not_present && !bad && !leaf;
+  assign guest_descends = guest_read && !leaf;
   always_comb begin
     next_glevel = begins ? (regs_i.ctrl[CtrlLa57] ? 3'd5 : 3'd4) : walk_i.glevel - 3'd1;
     table_entry = {begins ? regs_i.cr3[51:12] : data_i[51:12], table_index(gva, next_glevel), 3'b000};
   end
   logic start_nested;
   logic [PaWidth-1:0] nested_input;
-  assign start_nested = nested_on && ((begins && canonical) || guest_descends || guest_complete);
+  assign start_nested = nested_on && (begins || guest_descends || guest_complete);
   assign nested_input = guest_complete ? acc.gpa : table_entry;
   logic beyond_ept;  // four EPT levels translate 48 bits
   assign beyond_ept = start_nested && |nested_input[51:48];
@@ -322,35 +339,36 @@ module vmmu_walk_step
       fault.addr = 64'(nested_input);
     end
   end
+  // The same conditions without their priority.
   logic faulted;
-  assign faulted = fault.kind != FaultNone;
+  assign faulted = (step_i == StepFail) || failed || (begins && !canonical) ||
+                   (guest_read && (not_present || bad || (leaf && denied))) ||
+                   (nested_read && (not_present || bad || (leaf && nested_denied))) ||
+                   log_denies || table_not_writable || beyond_ept;
 
   // ---------------------------------------------------------------- what to do now
   logic read_guest, read_nested, finished;
-  assign read_guest  = !faulted && ((nested_complete && is_table) ||
-                                    (!nested_on && (begins || guest_descends)));
-  assign read_nested = !faulted && (start_nested || (nested_read && !not_present && !bad && !leaf));
-  assign finished    = !faulted && ((nested_complete && !is_table) || (!nested_on && guest_complete));
+  assign read_guest  = (nested_complete && is_table) || (!nested_on && (begins || guest_descends));
+  assign read_nested = start_nested || (nested_read && !leaf);
+  assign finished    = (nested_complete && !is_table) || (!nested_on && guest_complete);
   assign restart_o   = (guest_flag || nested_flag) && swap_lost;
-  assign park_o      = restart_o || log_waits;
+  assign park_o      = restart_o || (log_waits && !faulted);
   assign done_o      = finished || faulted;
+  assign mem_valid_o = !faulted && (read_guest || read_nested || go_nested_flag || go_guest_flag ||
+                                    ((guest_flag || nested_flag) && swap_again));
 
   always_comb begin
-    mem_valid_o    = 1'b0;
     mem_op_o       = MemRead;
     mem_addr_o     = walk_i.addr;
     mem_wdata_o    = '0;
     mem_expected_o = '0;
     if (read_guest) begin
-      mem_valid_o = 1'b1;
       mem_addr_o  = nested_on ? acc.hpa[PaWidth-1:3] : table_entry[PaWidth-1:3];
     end else if (read_nested) begin
-      mem_valid_o = 1'b1;
       mem_addr_o  = start_nested ? {regs_i.eptp[51:12], nested_input[47:39]}
                                  : {data_i[51:12], table_index(64'(walk_i.gpa), walk_i.nlevel - 3'd1)};
-    end else if (!faulted && (go_nested_flag || go_guest_flag || ((guest_flag || nested_flag) && swap_again))) begin
-      mem_valid_o = 1'b1;
-      mem_op_o    = MemCas;
+    end else begin
+      mem_op_o = MemCas;
       if (go_nested_flag) begin
         mem_addr_o     = nested_target.addr;
         mem_expected_o = nested_target.word;
@@ -415,7 +433,7 @@ module vmmu_walk_step
     log_op_o = LogNone;
     if (log_now) log_op_o = LogPush;
     else if (log_drop) log_op_o = LogRelease;
-    else if (nested_judged && go_nested_flag && acc.log_wanted) log_op_o = LogReserve;
+    else if (nested_judged && go_nested_flag && acc.log_wanted && !faulted) log_op_o = LogReserve;
   end
 
   assign pending_o     = current;
