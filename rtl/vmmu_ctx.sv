@@ -117,14 +117,14 @@ module vmmu_ctx
       pml_addr: staged_pml_addr_q[rctx], pml_watermark: staged_pml_watermark_q[rctx]
   };
   assign current = active_q[{ctx, bank_q[ctx]}];
+  logic [63:0] above_max;
+  assign above_max = ~64'd0 << (serve_inv ? current.maxphyaddr : staged.maxphyaddr);
   always_comb begin
     next = serve_inv ? current : staged;
     if (serve_inv) next.cr3 = {1'b0, inv_cr3_i[62:0]};
     next.reserved_pa = above_max[51:32];
   end
 
-  logic [63:0] above_max;
-  assign above_max = ~64'd0 << (serve_inv ? current.maxphyaddr : staged.maxphyaddr);
   logic [7:0] reject;
   always_comb begin
     reject = RejectNone;
