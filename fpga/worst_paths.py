@@ -4,7 +4,7 @@
 Usage: fpga/worst_paths.py FILE.sdf [COUNT]
 
 Prints COUNT lines (default 3): delay in ns, start register, end register, separated by tabs. A path ends at a register,
-and the bits of one register count as one end, so that three lines are three different paths.
+and the bits and rows of one register count as one end, so that three lines are three different paths.
 """
 import re
 import sys
@@ -63,11 +63,11 @@ def arrivals(edges, starts):
 
 
 def register(pin):
-    """Name of the register that a pin belongs to: without pin, bit number and the names that mapping added."""
+    """Name of the register that a pin belongs to: without pin, indices and the names that mapping added."""
     name = re.sub(r"\\(.)", r"\1", pin.rsplit("/", 1)[0])
     name = re.sub(r"\$(DPRAM|RAMW).*$", "", name)
     name = re.sub(r"_(TRELLIS_FF|LUT4|CCU2C|PFUMX)_.*$", "", name)
-    return re.sub(r"(\.\d+)+$|\[\d+\]$", "", name)
+    return re.sub(r"(\.\d+)+$|\[\d+\]", "", name)
 
 
 def main():
