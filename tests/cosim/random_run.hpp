@@ -22,6 +22,7 @@ struct Mix {
   MemoryTiming timing = {};
   unsigned response_stall = 0;
   bool same_page = false;
+  bool segments = false;
   bool axi = false;  // behind the AXI4 master, with what that draws from the seed
 };
 
@@ -47,6 +48,8 @@ class Run {
     w.contexts = 2;
     w.pa_bits = std::min(engine_.pa_bits(), 46u);
     w.same_page = mix.same_page;
+    w.segments = mix.segments;
+    w.vmm_segments = engine_.vmm_segments();
     world_ = std::make_unique<RandomWorld>(seed, w, [this](HostPhys a, std::uint64_t v) {
       tell("poke", fmt::format("{:#x} {:#x} -> {:#x}", a.value, engine_.peek(a), v));
       engine_.poke(a, v);
@@ -119,10 +122,14 @@ class Run {
     tell("commit", fmt::format("ctx {} ctrl {:#x} cr3 {:#x} vpid {} eptp {:#x} maxphyaddr {}", ctx,
                                reg::ctrl_word(regs), regs.cr3, regs.vpid, regs.eptp, regs.maxphyaddr));
     // Requests under the old registers end sooner than this, a walk that memory never answers included.
-    for (unsigned tries = 0; engine_.commit(ctx, regs) == CommitStatus::Busy; ++tries) {
-      if (tries == 100000) return report("COMMIT stays busy");
+    for (unsigned tries = 0; tries < 100000; ++tries) {
+      const CommitStatus status = engine_.commit(ctx, regs);
+      if (status == CommitStatus::Ok) world_->accepted(ctx, regs);
+      if (status == CommitStatus::Rejected) ++rejected_;
+      if (status != CommitStatus::Busy) return;
       engine_.rig().cycle();
     }
+    report("COMMIT stays busy");
   }
   void drain_logs() {
     for (unsigned ctx = 0; ctx < world_->contexts(); ++ctx) {
@@ -150,6 +157,7 @@ class Run {
   std::uint64_t seed_;
   std::uint64_t answers_ = 0;
   std::uint64_t translations_ = 0;
+  std::uint64_t rejected_ = 0;  // COMMITs
   unsigned differences_ = 0;
 };
 

@@ -4,6 +4,7 @@ namespace vmmu::tb {
 namespace {
 
 constexpr std::uint64_t kArea = std::uint64_t{1} << 32;  // host memory of one context
+constexpr std::uint64_t kGuestMemory = 0xc0000000;       // of it, what the guest sees
 
 }  // namespace
 
@@ -53,6 +54,24 @@ void RandomWorld::build(unsigned ctx, const WorldOptions& options) {
   for (unsigned i = 0; i < (options.same_page ? 3 : options.pages); ++i) add_page(context, GuestPhys{data});
   context.regs = context.tables->regs(regs);
   if (context.regs.pcide) context.regs.cr3 |= random_() % 3;
+  if (options.segments) {
+    context.segments = plan_segments(context, options, config.nested ? 0 : base, config.offset);
+  }
+}
+
+std::unique_ptr<RandomSegments> RandomWorld::plan_segments(const Context& context, const WorldOptions& options,
+                                                           std::uint64_t memory, std::uint64_t offset) {
+  SegmentPlan plan;
+  for (const Page& page : context.pages) {
+    plan.gvas.push_back(page.gva.value);
+    plan.gpas.push_back(page.gpa.value);
+  }
+  plan.gpas.push_back(context.tables->cr3());
+  plan.memory = memory;
+  plan.bytes = kGuestMemory;
+  plan.offset = offset;
+  plan.vmm_segments = options.vmm_segments;
+  return std::make_unique<RandomSegments>(random_, std::move(plan));
 }
 
 void RandomWorld::add_page(Context& context, GuestPhys area) {
@@ -81,12 +100,23 @@ Access RandomWorld::access() {
   const Page& page = context.pages[random_() % context.pages.size()];
   a.gva.value = page.gva.value + random_() % page_bytes(page.size);
   if (chance(4)) a.gva.value += page_bytes(page.size);
+  if (!context.regs.gseg.empty() && chance(20)) a.gva.value = near_segment(context.regs.gseg);
   if (chance(2)) a.gva.value ^= std::uint64_t{1} << 60;
   a.op = chance(50) ? Op::Read : chance(60) ? Op::Write : Op::Fetch;
   a.user = chance(60);
   a.ac = chance(30);
   a.implicit = !a.user && a.op != Op::Fetch && chance(10);
   return a;
+}
+
+std::uint64_t RandomWorld::near_segment(const Segment& s) {
+  switch (random_() % 5) {
+    case 0: return s.base;
+    case 1: return s.base - 1;
+    case 2: return s.limit - 1;
+    case 3: return s.limit;
+    default: return s.base + random_() % (s.limit - s.base);
+  }
 }
 
 std::uint64_t RandomWorld::changed_word(std::uint64_t word, bool nested) {
@@ -137,11 +167,15 @@ Invalidation RandomWorld::invalidation() {
 }
 
 ContextRegs RandomWorld::other_regs(unsigned ctx) {
-  Context& context = contexts_[ctx];
-  set_controls(context.regs, context.regs.ept_en);
-  const std::uint64_t root = context.tables->cr3();
-  context.regs.cr3 = root | (context.regs.pcide ? random_() % 3 : 0);
-  return context.regs;
+  const Context& context = contexts_[ctx];
+  ContextRegs regs = context.regs;
+  // A change of segments alone keeps what is cached; most of the others do not.
+  if (!context.segments || chance(40)) {
+    set_controls(regs, regs.ept_en);
+    regs.cr3 = context.tables->cr3() | (regs.pcide ? random_() % 3 : 0);
+  }
+  if (context.segments) context.segments->change(regs);
+  return regs;
 }
 
 }  // namespace vmmu::tb

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "random_segments.hpp"
 #include "vmmu/page_tables.hpp"
 
 namespace vmmu::tb {
@@ -18,6 +19,8 @@ struct WorldOptions {
   unsigned pages = 24;     // for each context
   bool logging = true;     // contexts with EPT dirty flags may log
   bool same_page = false;  // few pages, so that walks of the same entries meet
+  bool segments = false;   // direct segments and escape filters come and go
+  unsigned vmm_segments = 0;  // of the build
 };
 
 class RandomWorld {
@@ -36,8 +39,10 @@ class RandomWorld {
   void change_entry();
   // An invalidation with valid operands that may or may not cover what changed.
   Invalidation invalidation();
-  // Other controls, PCID or keys for that context, the same tables.
+  // Other controls, PCID, keys or segments for that context, the same tables. COMMIT may reject segments.
   ContextRegs other_regs(unsigned ctx);
+  // COMMIT has accepted them.
+  void accepted(unsigned ctx, const ContextRegs& regs) { contexts_[ctx].regs = regs; }
 
  private:
   struct Page {
@@ -49,6 +54,7 @@ class RandomWorld {
     ContextRegs regs;
     std::unique_ptr<PageTables> tables;
     std::vector<Page> pages;
+    std::unique_ptr<RandomSegments> segments;  // or null
   };
   struct Changed {
     HostPhys addr;
@@ -58,6 +64,10 @@ class RandomWorld {
   void build(unsigned ctx, const WorldOptions& options);
   void add_page(Context& context, GuestPhys area);
   void set_controls(ContextRegs& regs, bool nested);
+  std::unique_ptr<RandomSegments> plan_segments(const Context& context, const WorldOptions& options,
+                                                std::uint64_t memory, std::uint64_t offset);
+  // Around the ends of the guest segment.
+  std::uint64_t near_segment(const Segment& s);
   std::uint64_t changed_word(std::uint64_t word, bool nested);
 
   std::mt19937_64 random_;
