@@ -112,6 +112,8 @@ module vmmu_ctx
 
   // ---------------------------------------------------------------- what would become active
   regs_t staged, current, next;
+  logic seg_known, seg_wide;
+  logic [63:0] seg_rdata;
   guest_seg_t gseg;
   filter_t gfilter, vfilter;
   vmm_seg_t [MaxVmmSegments-1:0] vseg;
@@ -269,8 +271,6 @@ module vmmu_ctx
     if (writes(RegPmlWatermark)) staged_pml_watermark_q[srow] <= init ? ResetRegs.pml_watermark : reg_wdata_i[15:0];
   end
 
-  logic seg_known, seg_wide;
-  logic [63:0] seg_rdata;
   vmmu_seg_regs #(.Cfg(Cfg)) u_seg_regs (
       .clk_i, .init_i(init), .row_i(srow), .ctx_i(rctx), .guest_i(reg_guest_i), .offset_i(reg_offset_i),
       .we_i(reg_we_i), .wdata_i(reg_wdata_i), .known_o(seg_known), .wide_o(seg_wide), .rdata_o(seg_rdata),
