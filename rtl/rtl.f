@@ -14,6 +14,9 @@ vmmu_l1_tlb.sv
 vmmu_miss_queue.sv
 vmmu_response.sv
 vmmu_spaces.sv
+vmmu_staged_column.sv
+vmmu_seg_regs.sv
+vmmu_commit_check.sv
 vmmu_ctx.sv
 vmmu_inv.sv
 vmmu_count_ram.sv
