@@ -1,10 +1,13 @@
 vmmu_pkg.sv
 vmmu_mut_pkg.sv
 vmmu_int_pkg.sv
+vmmu_h3_pkg.sv
 vmmu_fifo.sv
 vmmu_plru.sv
 vmmu_entry_check.sv
 vmmu_access_check.sv
+vmmu_segment.sv
+vmmu_escape.sv
 vmmu_walk_step.sv
 vmmu_walker.sv
 vmmu_mem.sv

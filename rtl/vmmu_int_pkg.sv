@@ -32,6 +32,17 @@ package vmmu_int_pkg;
     seg_attr_t    attr;    // u is 0
   } vmm_seg_t;
 
+  // What the segments of one level say of one page. Whether the page is escaped is not in it.
+  typedef struct packed {
+    logic                  any;          // the level has a segment that is not empty: this was a check
+    logic                  in_range;     // what follows up to size_used is of the segment that holds the page
+    logic                  beyond;       // the result has a bit at or above MAXPHYADDR
+    logic [FrameWidth-1:0] frame;        // page number of the result
+    seg_attr_t             attr;
+    size_e                 size_used;    // largest page to keep when the segment translates
+    size_e                 size_unused;  // largest page that meets no segment of the level
+  } seg_match_t;
+
   // ---------------------------------------------------------------- registers of a context
   typedef struct packed {
     logic [CtrlWidth-1:0] ctrl;
