@@ -26,13 +26,13 @@ package vmmu_pkg;
     int unsigned L2Ways;
     int unsigned NtlbEntries;     // nested TLB, 0 = none; this version: 0
     int unsigned PscEntries;      // last-level paging-structure cache, 0 = none; this version: 0
-    int unsigned NumVmmSegments;  // VMM direct segments, 0 = none; this version: 0
+    int unsigned NumVmmSegments;  // VMM direct segments: 0 .. MaxVmmSegments
     int unsigned NumWalks;        // walk slots: 1 .. 16
     int unsigned MissQueue;       // misses waiting for a slot: 2 .. 16
     int unsigned NumSpaces;       // rows of the address-space number table: 8 .. 16, power of two
     int unsigned LogQueue;        // log records waiting for memory: 2 .. 16, power of two
     int unsigned WatchdogCycles;  // cycles that one memory request may take, 0 disables: 0 .. 2**24-1
-    int unsigned CheckStages;     // register stages after the address former: 0 (1 comes with segments)
+    int unsigned CheckStages;     // register stages after the address former; this version: 0
     int unsigned SegmentAtL1;     // 1: the segment check stands beside the L1 lookup (ISCA 2013), 0: behind a miss
     int unsigned ShadowRoots;     // rows of the shadow-root buffer: 0 = no shadow mode, or 8; this version: 0
   } cfg_t;
@@ -48,13 +48,14 @@ package vmmu_pkg;
     c = '{
         NumPorts: 1, NumContexts: 4, PaBits: 52,
         L1Sets4K: 16, L1Ways4K: 4, L1Sets2M: 8, L1Ways2M: 4, L1Ways1G: 8,
-        L2Sets: 0, L2Ways: 0, NtlbEntries: 0, PscEntries: 0, NumVmmSegments: 0,
+        L2Sets: 0, L2Ways: 0, NtlbEntries: 0, PscEntries: 0, NumVmmSegments: 4,
         NumWalks: 8, MissQueue: 8, NumSpaces: 16, LogQueue: 8, WatchdogCycles: 16384, CheckStages: 0,
         SegmentAtL1: 0, ShadowRoots: 0
     };
     if (preset == PresetPaper) begin
       c.NumContexts = 2;
       c.L1Ways1G = 4;
+      c.NumVmmSegments = 1;
       c.NumWalks = 1;
       c.MissQueue = 2;
     end else if (preset == PresetTiny) begin
@@ -65,6 +66,7 @@ package vmmu_pkg;
       c.L1Sets2M = 1;
       c.L1Ways2M = 4;
       c.L1Ways1G = 2;
+      c.NumVmmSegments = 2;
       c.NumWalks = 2;
       c.MissQueue = 2;
       c.NumSpaces = 8;
@@ -109,11 +111,11 @@ package vmmu_pkg;
     FaultNonCanonical = 4'd2,
     FaultEptViolation = 4'd3,   // code: exit qualification bits 11:0 (SDM table 28-7); addr: gPA
     FaultEptMisconfig = 4'd4,   // addr: gPA
-    FaultVsegExit     = 4'd5,   // reserved for VMM segments
-    FaultSegment      = 4'd6,   // reserved for segments
+    FaultVsegExit     = 4'd5,   // outside the VMM segments; code: bits 8:0 of a qualification, 6:3 clear; addr: gPA
+    FaultSegment      = 4'd6,   // result at or above MAXPHYADDR; code 0: guest, addr gVA; code 1: VMM, addr gPA
     FaultPmlFull      = 4'd7,
     FaultEpmlFull     = 4'd8,   // reserved for EPML
-    FaultShadowMiss   = 4'd9,   // reserved for shadow mode
+    FaultShadowMiss   = 4'd9,   // code: the page-fault code it would have been
     FaultBus          = 4'd10   // addr: hPA of the memory access that failed
   } fault_e;
 
@@ -284,6 +286,9 @@ package vmmu_pkg;
   localparam int unsigned CntFaults = 9;       // all faults reported
   localparam int unsigned CntRestarts = 10;    // walks started again from the root
   localparam int unsigned CntCycles = 11;      // clock cycles since reset
+  localparam int unsigned CntSegChecks = 12;   // addresses compared with the segments of a level that has any
+  localparam int unsigned CntFilterHits = 13;  // of these, in a segment but escaped
+  localparam int unsigned CntSegHits = 14;     // requests that the segments answered without a walk
   localparam int unsigned CntFaultKind = 16;   // + fault_e: faults of that kind
   localparam int unsigned NumCounters = 32;
 
