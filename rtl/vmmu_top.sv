@@ -1,0 +1,355 @@
+`include "vmmu_macros.svh"
+
+// The MMU: wiring only. Ports and handshakes: docs/interface.md.
+module vmmu_top
+  import vmmu_pkg::*;
+  import vmmu_int_pkg::*;
+  import vmmu_h3_pkg::*;
+#(
+    parameter int unsigned Preset = PresetServer,
+    parameter cfg_t Cfg = preset_cfg(Preset)
+) (
+    input  logic     clk_i,
+    input  logic     rst_ni,
+    // translation requests: accepted when valid and ready; never withdrawn
+    input  logic [Cfg.NumPorts-1:0] req_valid_i,
+    output logic [Cfg.NumPorts-1:0] req_ready_o,
+    input  req_t [Cfg.NumPorts-1:0] req_i,
+    output logic [Cfg.NumPorts-1:0] rsp_valid_o,
+    input  logic [Cfg.NumPorts-1:0] rsp_ready_i,
+    output rsp_t [Cfg.NumPorts-1:0] rsp_o,
+    // memory
+    output logic     mem_req_valid_o,
+    input  logic     mem_req_ready_i,
+    output mem_req_t mem_req_o,
+    input  logic     mem_rsp_valid_i,
+    input  mem_rsp_t mem_rsp_i,
+    // registers
+    input  logic     reg_req_valid_i,
+    output logic     reg_req_ready_o,
+    input  reg_req_t reg_req_i,
+    output logic     reg_rsp_valid_o,
+    output reg_rsp_t reg_rsp_o,
+    // invalidations
+    input  logic     inv_req_valid_i,
+    output logic     inv_req_ready_o,
+    input  inv_req_t inv_req_i,
+    output logic     inv_rsp_valid_o,
+    output logic     inv_rsp_error_o,
+    // interrupts: an event of any context, an event of the guest page of a context
+    output logic     irq_host_o,
+    output logic [Cfg.NumContexts-1:0] irq_guest_o
+);
+  localparam int unsigned Contexts = Cfg.NumContexts;
+  localparam int unsigned CtxBits = $clog2(Contexts);
+  localparam int unsigned Answers = 2 * Cfg.NumWalks;
+
+  // ---------------------------------------------------------------- parameters
+  if (Cfg.NumPorts != 1) begin : g_bad_ports
+    $error("NumPorts: this version has one request port");
+  end
+  if ((Contexts < 2) || (Contexts & (Contexts - 1)) != 0 || (2 * Contexts + 2 > Cfg.NumSpaces)) begin : g_bad_contexts
+    $error("NumContexts must be a power of two, 2 or more, and 2*NumContexts+2 at most NumSpaces");
+  end
+  if ((Cfg.NumSpaces & (Cfg.NumSpaces - 1)) != 0 || (Cfg.NumSpaces > 16)) begin : g_bad_spaces
+    $error("NumSpaces must be a power of two, at most 16");
+  end
+  if ((Cfg.PaBits < 36) || (Cfg.PaBits > 52)) begin : g_bad_pa
+    $error("PaBits must be 36 to 52");
+  end
+  if ((Cfg.L2Sets != 0) || (Cfg.NtlbEntries != 0) || (Cfg.PscEntries != 0)) begin : g_bad_caches
+    $error("L2Sets, NtlbEntries and PscEntries must be 0: this version has L1 TLBs only");
+  end
+  if (Cfg.NumVmmSegments > MaxVmmSegments) begin : g_bad_segments
+    $error("NumVmmSegments must be 0 to MaxVmmSegments");
+  end
+  if (Cfg.CheckStages != 0) begin : g_bad_stages
+    $error("CheckStages must be 0: this version checks an address in the cycle that forms it");
+  end
+  if (Cfg.SegmentAtL1 > 1) begin : g_bad_placement
+    $error("SegmentAtL1 must be 0 or 1");
+  end
+  if ((Cfg.NumWalks < 1) || (Cfg.NumWalks > 16) || (Cfg.NumWalks & (Cfg.NumWalks - 1)) != 0) begin : g_bad_walks
+    $error("NumWalks must be a power of two, 1 to 16");
+  end
+  if ((Cfg.MissQueue < 2) || (Cfg.MissQueue > 16)) begin : g_bad_queue
+    $error("MissQueue must be 2 to 16");
+  end
+  if ((Cfg.LogQueue < 2) || (Cfg.LogQueue > 16)) begin : g_bad_log
+    $error("LogQueue must be 2 to 16");
+  end
+
+  // ---------------------------------------------------------------- lookup
+  ctx_live_t [Contexts-1:0] live;
+  req_t  req;
+  logic  accept, hit, miss, queue_full, rsp_ready, bank_ready, bypass, freeze;
+  rsp_t  hit_rsp;
+  miss_t missed;
+  logic  walk_fill_valid, fill_valid, drop, inv_flush, space_flush, fractured;
+  fill_t walk_fill, fill;
+  logic [63:12] drop_page;
+  ctx_live_t req_live;
+  regs_t live_regs;  // of the request's context
+
+  assign req            = req_i[0];
+  assign req_live       = live[CtxBits'(req.ctx)];
+  assign req_ready_o[0] = bank_ready && rsp_ready && !queue_full;
+  assign accept         = req_valid_i[0] && req_ready_o[0];
+
+  vmmu_l1_tlb #(.Cfg(Cfg)) u_l1_tlb (
+      .clk_i, .rst_ni,
+      .req_valid_i(accept), .req_i(req), .live_i(req_live), .bypass_i(bypass),
+      .hit_o(hit), .hit_rsp_o(hit_rsp), .miss_o(miss), .miss_data_o(missed),
+      .fill_valid_i(fill_valid), .fill_i(fill),
+      .drop_i(drop), .drop_page_i(drop_page), .flush_i(inv_flush || space_flush), .fractured_o(fractured)
+  );
+
+  // ISCA 2013's placement: a guest segment with nothing below it answers like an L1 hit. The rest is for the head of
+  // the miss queue, here as elsewhere.
+  logic at_l1;
+  rsp_t at_l1_rsp;
+  if (Cfg.SegmentAtL1 != 0) begin : g_at_l1
+    logic answers, native;
+    seg_result_t unused_guest;
+    seg_match_t unused_vmm;
+    logic [Lanes-1:0][IndexWidth-1:0] unused_index;
+    fill_t unused_fill;
+    logic [1:0] unused_checks, unused_filter_hits;
+    vmmu_dual_check #(.Cfg(Cfg)) u_at_l1 (
+        .clk_i, .rst_ni, .valid_i(accept), .miss_i(missed), .regs_i(live_regs),
+        .guest_o(unused_guest), .vmm_o(unused_vmm), .vmm_index_o(unused_index),
+        .answers_o(answers), .native_o(native), .rsp_o(at_l1_rsp), .fill_o(unused_fill),
+        .checks_o(unused_checks), .filter_hits_o(unused_filter_hits)
+    );
+    assign at_l1 = miss && answers && native;
+  end else begin : g_behind_l1
+    logic unused_regs;
+    assign unused_regs = ^live_regs;
+    assign at_l1     = 1'b0;
+    assign at_l1_rsp = '0;
+  end
+
+  // ---------------------------------------------------------------- misses and walks
+  logic  head_valid, head_ready, head_taken;
+  miss_t head;
+  vmmu_miss_queue #(.Depth(Cfg.MissQueue)) u_miss_queue (
+      .clk_i, .rst_ni,
+      .push_i(miss && !at_l1), .miss_i(missed), .full_o(queue_full),
+      .valid_o(head_valid), .ready_i(head_taken), .miss_o(head), .uncache_i(cover_valid || space_flush)
+  );
+
+  // ---------------------------------------------------------------- segments
+  regs_t head_regs;
+  seg_result_t head_guest;
+  seg_match_t head_vmm;
+  logic [Lanes-1:0][IndexWidth-1:0] head_vmm_index;
+  logic seg_answers, seg_valid, seg_ready, seg_rsp_ready, seg_fill_ready, unused_native;
+  rsp_t seg_rsp;
+  fill_t seg_fill;
+  logic [1:0] head_checks, head_filter_hits;
+  vmmu_dual_check #(.Cfg(Cfg)) u_dual_check (
+      .clk_i, .rst_ni, .valid_i(head_valid), .miss_i(head), .regs_i(head_regs),
+      .guest_o(head_guest), .vmm_o(head_vmm), .vmm_index_o(head_vmm_index),
+      .answers_o(seg_answers), .native_o(unused_native), .rsp_o(seg_rsp), .fill_o(seg_fill),
+      .checks_o(head_checks), .filter_hits_o(head_filter_hits)
+  );
+  // What the segments answer never waits for the walker, nor the walker for them.
+  assign seg_ready  = seg_rsp_ready && seg_fill_ready;
+  assign seg_valid  = head_valid && seg_answers && seg_ready;
+  assign head_taken = seg_answers ? seg_ready : head_ready;
+
+  // With SegmentAtL1 an address in a segment needs no entry.
+  vmmu_fill_port u_fill_port (
+      .clk_i, .rst_ni,
+      .walk_valid_i(walk_fill_valid), .walk_i(walk_fill),
+      .seg_valid_i(seg_valid && head.cacheable && !bypass && (Cfg.SegmentAtL1 == 0)), .seg_i(seg_fill),
+      .seg_ready_o(seg_fill_ready), .clear_i(cover_valid || space_flush),
+      .fill_valid_o(fill_valid), .fill_o(fill)
+  );
+
+  logic [CtxWidth-1:0] regs_ctx, log_ctx, ev_ctx;
+  logic regs_bank, walk_mem_valid, walk_keep_time, walk_rsp_valid, timeout_valid, timeout_ready;
+  regs_t regs;
+  mem_req_t walk_mem_req;
+  mem_rsp_t mem_rsp;
+  logic [MemIdWidth-1:0] timeout_id;
+  logic [Cfg.NumWalks-1:0] quarantined, active;
+  logic [Cfg.NumWalks-1:0][CtxWidth-1:0] active_ctx;
+  logic log_full, log_room, walk_valid, walk_bank, walk_covered, covered_live;
+  log_op_e log_op;
+  logic [FrameWidth-1:0] log_page;
+  rsp_t walk_rsp;
+  logic ev_start, ev_restart, ev_timeout, ev_nested, ev_check, ev_filter_hit;
+  logic cover_valid, cover_all;
+  logic [CtxWidth-1:0] cover_ctx;
+  logic [$clog2(Answers+1)-1:0] waiting;
+  logic walk_room;
+  // Answers that wait, walks in flight, and one more must fit.
+  always_comb begin
+    automatic int unsigned owed = 32'(waiting);
+    for (int unsigned i = 0; i < Cfg.NumWalks; i++) if (active[i]) owed = owed + 1;
+    walk_room = owed < Answers;
+  end
+
+  vmmu_walker #(.Cfg(Cfg)) u_walker (
+      .clk_i, .rst_ni,
+      .miss_valid_i(head_valid), .miss_ready_o(head_ready), .miss_i(head),
+      .miss_answered_i(seg_answers), .miss_guest_i(head_guest), .miss_vmm_i(head_vmm),
+      .miss_vmm_index_i(head_vmm_index),
+      .regs_ctx_o(regs_ctx), .regs_bank_o(regs_bank), .regs_i(regs),
+      .mem_valid_o(walk_mem_valid), .mem_keep_time_o(walk_keep_time), .mem_req_o(walk_mem_req),
+      .mem_rsp_valid_i(walk_rsp_valid), .mem_rsp_i(mem_rsp),
+      .timeout_valid_i(timeout_valid), .timeout_ready_o(timeout_ready), .timeout_id_i(timeout_id),
+      .quarantined_i(quarantined),
+      .log_ctx_o(log_ctx), .log_full_i(log_full), .log_room_i(log_room), .log_op_o(log_op), .log_page_o(log_page),
+      .rsp_valid_o(walk_valid), .rsp_o(walk_rsp), .rsp_bank_o(walk_bank), .rsp_covered_o(walk_covered),
+      .rsp_room_i(walk_room),
+      .fill_valid_o(walk_fill_valid), .fill_o(walk_fill),
+      .cover_valid_i(cover_valid || space_flush), .cover_all_i(cover_all || space_flush), .cover_ctx_i(cover_ctx),
+      .covered_live_o(covered_live), .bypass_i(bypass),
+      .ev_start_o(ev_start), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout), .ev_check_o(ev_check),
+      .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested), .active_o(active), .active_ctx_o(active_ctx)
+  );
+
+  // ---------------------------------------------------------------- log and memory
+  logic log_mem_valid, log_mem_ready, log_rsp_valid, log_rsp_error, log_quarantined;
+  mem_req_t log_mem_req;
+  logic [Contexts-1:0][FrameWidth-1:0] pml_base;
+  logic [Contexts-1:0][15:0] pml_watermark, pml_index;
+  logic [Contexts-1:0] pml_busy, old_bank_busy, log_error, set_log_error, set_watermark, pml_record;
+  logic index_we;
+  logic [CtxWidth-1:0] reg_ctx;
+  logic [63:0] reg_wdata, error_record;
+
+  vmmu_log #(.Cfg(Cfg)) u_log (
+      .clk_i, .rst_ni,
+      .walk_ctx_i(log_ctx), .walk_full_o(log_full), .walk_room_o(log_room), .walk_op_i(log_op),
+      .walk_page_i(log_page),
+      .base_i(pml_base), .watermark_i(pml_watermark), .old_bank_busy_i(old_bank_busy),
+      .index_we_i(index_we), .index_ctx_i(reg_ctx), .index_wdata_i(reg_wdata[15:0]),
+      .index_o(pml_index), .index_busy_o(pml_busy),
+      .error_i(log_error), .set_error_o(set_log_error), .set_watermark_o(set_watermark), .wrote_o(pml_record),
+      .error_record_o(error_record),
+      .mem_valid_o(log_mem_valid), .mem_ready_i(log_mem_ready), .mem_req_o(log_mem_req),
+      .mem_rsp_valid_i(log_rsp_valid), .mem_rsp_error_i(log_rsp_error), .mem_quarantined_i(log_quarantined)
+  );
+
+  vmmu_mem #(.Cfg(Cfg)) u_mem (
+      .clk_i, .rst_ni,
+      .walk_valid_i(walk_mem_valid), .walk_keep_time_i(walk_keep_time), .walk_req_i(walk_mem_req),
+      .walk_rsp_valid_o(walk_rsp_valid), .rsp_o(mem_rsp),
+      .timeout_valid_o(timeout_valid), .timeout_ready_i(timeout_ready), .timeout_id_o(timeout_id),
+      .quarantined_o(quarantined),
+      .log_valid_i(log_mem_valid), .log_ready_o(log_mem_ready), .log_req_i(log_mem_req),
+      .log_rsp_valid_o(log_rsp_valid), .log_rsp_error_o(log_rsp_error), .log_quarantined_o(log_quarantined),
+      .mem_req_valid_o, .mem_req_ready_i, .mem_req_o, .mem_rsp_valid_i, .mem_rsp_i
+  );
+
+  // ---------------------------------------------------------------- answers
+  logic answer, answer_bank, rsp_covered, mark;
+  assign answer = rsp_valid_o[0] && rsp_ready_i[0];
+  vmmu_response #(.Depth(Answers)) u_response (
+      .clk_i, .rst_ni,
+      .hit_valid_i(hit || at_l1), .hit_i(at_l1 ? at_l1_rsp : hit_rsp), .hit_bank_i(req_live.bank),
+      .ready_o(rsp_ready),
+      .seg_valid_i(seg_valid), .seg_i(seg_rsp), .seg_bank_i(head.bank), .seg_ready_o(seg_rsp_ready),
+      .walk_valid_i(walk_valid), .walk_i(walk_rsp), .walk_bank_i(walk_bank), .walk_covered_i(walk_covered),
+      .waiting_o(waiting),
+      .rsp_valid_o(rsp_valid_o[0]), .rsp_ready_i(rsp_ready_i[0]), .rsp_o(rsp_o[0]), .rsp_bank_o(answer_bank),
+      .mark_i(mark), .covered_o(rsp_covered)
+  );
+
+  // ---------------------------------------------------------------- contexts and invalidation
+  logic inv_ctx_valid, inv_ctx_load, inv_ctx_done, inv_ctx_bad, space_valid, space_done;
+  logic [CtxWidth-1:0] inv_ctx;
+  logic [63:0] inv_cr3;
+  space_op_t inv_op, space_op;
+  logic [Contexts-1:0] spaces_valid;
+  logic [Contexts-1:0][SpaceWidth-1:0] spaces, gspaces;
+  logic [11:0] reg_offset;
+  logic reg_guest;
+  logic staged_we, staged_known, staged_wide, staged_wait, commit_valid, commit_done, commit_busy;
+  logic [63:0] staged_rdata, counter;
+  logic [7:0] commit_reject;
+  logic [4:0] counter_index;
+
+  vmmu_ctx #(.Cfg(Cfg)) u_ctx (
+      .clk_i, .rst_ni, .ready_o(bank_ready),
+      .reg_ctx_i(reg_ctx), .reg_guest_i(reg_guest), .reg_offset_i(reg_offset),
+      .reg_we_i(staged_we), .reg_wdata_i(reg_wdata),
+      .reg_known_o(staged_known), .reg_wide_o(staged_wide), .reg_wait_o(staged_wait),
+      .reg_rdata_o(staged_rdata),
+      .commit_valid_i(commit_valid), .commit_done_o(commit_done), .commit_busy_o(commit_busy),
+      .commit_reject_o(commit_reject),
+      .inv_valid_i(inv_ctx_valid), .inv_load_i(inv_ctx_load), .inv_ctx_i(inv_ctx), .inv_cr3_i(inv_cr3),
+      .inv_op_i(inv_op), .inv_done_o(inv_ctx_done), .inv_bad_o(inv_ctx_bad),
+      .space_op_o(space_op), .space_valid_o(space_valid), .space_done_i(space_done),
+      .space_valid_i(spaces_valid), .space_i(spaces), .gspace_i(gspaces),
+      .live_o(live), .walk_ctx_i(regs_ctx), .walk_bank_i(regs_bank), .walk_regs_o(regs),
+      .req_ctx_i(req.ctx), .req_regs_o(live_regs),
+      .head_ctx_i(head.req.ctx), .head_bank_i(head.bank), .head_regs_o(head_regs),
+      .pml_base_o(pml_base), .pml_watermark_o(pml_watermark), .old_bank_busy_o(old_bank_busy),
+      .accept_i(accept), .accept_ctx_i(req.ctx),
+      .answer_i(answer), .answer_ctx_i(rsp_o[0].ctx), .answer_bank_i(answer_bank)
+  );
+
+  vmmu_spaces #(.Cfg(Cfg)) u_spaces (
+      .clk_i, .rst_ni,
+      .op_valid_i(space_valid), .op_i(space_op), .op_done_o(space_done), .flush_o(space_flush),
+      .valid_o(spaces_valid), .space_o(spaces), .gspace_o(gspaces)
+  );
+
+  vmmu_inv #(.Cfg(Cfg)) u_inv (
+      .clk_i, .rst_ni,
+      .req_valid_i(inv_req_valid_i), .req_ready_o(inv_req_ready_o), .req_i(inv_req_i),
+      .rsp_valid_o(inv_rsp_valid_o), .rsp_error_o(inv_rsp_error_o), .live_i(live),
+      .drop_o(drop), .drop_page_o(drop_page), .flush_o(inv_flush), .fractured_i(fractured),
+      .ctx_valid_o(inv_ctx_valid), .ctx_load_o(inv_ctx_load), .ctx_o(inv_ctx), .ctx_cr3_o(inv_cr3),
+      .ctx_op_o(inv_op), .ctx_done_i(inv_ctx_done), .ctx_bad_i(inv_ctx_bad),
+      .cover_valid_o(cover_valid), .cover_all_o(cover_all), .cover_ctx_o(cover_ctx),
+      .mark_o(mark), .covered_i(covered_live || rsp_covered),
+      .old_bank_busy_i(old_bank_busy)
+  );
+
+  // ---------------------------------------------------------------- registers and counters
+  logic [Contexts-1:0][NumEvents-1:0] set_events, events;
+  always_comb begin
+    set_events = '0;
+    for (int unsigned c = 0; c < Contexts; c++) begin
+      set_events[c][EvPmlWatermark] = set_watermark[c];
+      set_events[c][EvLogError]     = set_log_error[c];
+      set_events[c][EvWatchdog]     = ev_timeout && (ev_ctx == CtxWidth'(c));
+      log_error[c]                  = events[c][EvLogError];
+    end
+  end
+  assign irq_host_o = |events;
+
+  vmmu_regs #(.Cfg(Cfg)) u_regs (
+      .clk_i, .rst_ni, .ready_i(bank_ready),
+      .reg_req_valid_i, .reg_req_ready_o, .reg_req_i, .reg_rsp_valid_o, .reg_rsp_o,
+      .ctx_o(reg_ctx), .guest_o(reg_guest), .offset_o(reg_offset), .staged_we_o(staged_we), .wdata_o(reg_wdata),
+      .staged_known_i(staged_known), .staged_wide_i(staged_wide), .staged_wait_i(staged_wait),
+      .staged_rdata_i(staged_rdata),
+      .commit_valid_o(commit_valid), .commit_done_i(commit_done), .commit_busy_i(commit_busy),
+      .commit_reject_i(commit_reject),
+      .index_we_o(index_we), .index_i(pml_index), .index_busy_i(pml_busy), .error_record_i(error_record),
+      .counter_index_o(counter_index), .counter_i(counter),
+      .set_events_i(set_events), .events_o(events), .guest_event_o(irq_guest_o), .bypass_o(bypass), .freeze_o(freeze)
+  );
+
+  vmmu_counters #(.Cfg(Cfg)) u_counters (
+      .clk_i, .rst_ni, .freeze_i(freeze),
+      .accept_i(accept), .hit_i(hit), .accept_ctx_i(req.ctx), .at_l1_i(at_l1),
+      .head_i(head_valid && head_taken), .head_answered_i(seg_answers), .head_checks_i(head_checks),
+      .head_filter_hits_i(head_filter_hits), .head_ctx_i(head.req.ctx),
+      .answer_i(answer), .answer_fault_i(rsp_o[0].fault.kind), .answer_ctx_i(rsp_o[0].ctx),
+      .start_i(ev_start), .restart_i(ev_restart),
+      .guest_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && !ev_nested),
+      .nested_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && ev_nested),
+      .swap_i(walk_mem_valid && (walk_mem_req.op == MemCas)),
+      .check_i(ev_check), .filter_hit_i(ev_filter_hit), .walk_ctx_i(ev_ctx), .active_i(active), .active_ctx_i(active_ctx), .pml_record_i(pml_record),
+      .read_ctx_i(reg_ctx), .read_index_i(counter_index), .read_o(counter)
+  );
+
+  `VMMU_ASSERT(RequestContextExists_A, req_valid_i[0] |-> 32'(req.ctx) < Contexts)
+endmodule
