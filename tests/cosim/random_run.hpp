@@ -49,7 +49,7 @@ class Run {
     w.pa_bits = std::min(engine_.pa_bits(), 46u);
     w.same_page = mix.same_page;
     w.segments = mix.segments;
-    w.vmm_segments = engine_.vmm_segments();
+    w.vmm_segments = engine_.num_vmm_segments();
     world_ = std::make_unique<RandomWorld>(seed, w, [this](HostPhys a, std::uint64_t v) {
       tell("poke", fmt::format("{:#x} {:#x} -> {:#x}", a.value, engine_.peek(a), v));
       engine_.poke(a, v);
