@@ -22,6 +22,9 @@ vmmu_miss_queue.sv
 vmmu_fill_port.sv
 vmmu_response.sv
 vmmu_spaces.sv
+vmmu_staged_column.sv
+vmmu_seg_regs.sv
+vmmu_commit_check.sv
 vmmu_ctx.sv
 vmmu_inv.sv
 vmmu_count_ram.sv

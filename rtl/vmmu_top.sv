@@ -267,6 +267,7 @@ module vmmu_top
   logic [Contexts-1:0] spaces_valid;
   logic [Contexts-1:0][SpaceWidth-1:0] spaces, gspaces;
   logic [11:0] reg_offset;
+  logic reg_guest;
   logic staged_we, staged_known, staged_wide, staged_wait, commit_valid, commit_done, commit_busy;
   logic [63:0] staged_rdata, counter;
   logic [7:0] commit_reject;
@@ -274,7 +275,8 @@ module vmmu_top
 
   vmmu_ctx #(.Cfg(Cfg)) u_ctx (
       .clk_i, .rst_ni, .ready_o(bank_ready),
-      .reg_ctx_i(reg_ctx), .reg_offset_i(reg_offset), .reg_we_i(staged_we), .reg_wdata_i(reg_wdata),
+      .reg_ctx_i(reg_ctx), .reg_guest_i(reg_guest), .reg_offset_i(reg_offset),
+      .reg_we_i(staged_we), .reg_wdata_i(reg_wdata),
       .reg_known_o(staged_known), .reg_wide_o(staged_wide), .reg_wait_o(staged_wait),
       .reg_rdata_o(staged_rdata),
       .commit_valid_i(commit_valid), .commit_done_o(commit_done), .commit_busy_o(commit_busy),
@@ -320,20 +322,19 @@ module vmmu_top
       log_error[c]                  = events[c][EvLogError];
     end
   end
-  assign irq_host_o  = |events;
-  assign irq_guest_o = '0;
+  assign irq_host_o = |events;
 
   vmmu_regs #(.Cfg(Cfg)) u_regs (
       .clk_i, .rst_ni, .ready_i(bank_ready),
       .reg_req_valid_i, .reg_req_ready_o, .reg_req_i, .reg_rsp_valid_o, .reg_rsp_o,
-      .ctx_o(reg_ctx), .offset_o(reg_offset), .staged_we_o(staged_we), .wdata_o(reg_wdata),
+      .ctx_o(reg_ctx), .guest_o(reg_guest), .offset_o(reg_offset), .staged_we_o(staged_we), .wdata_o(reg_wdata),
       .staged_known_i(staged_known), .staged_wide_i(staged_wide), .staged_wait_i(staged_wait),
       .staged_rdata_i(staged_rdata),
       .commit_valid_o(commit_valid), .commit_done_i(commit_done), .commit_busy_i(commit_busy),
       .commit_reject_i(commit_reject),
       .index_we_o(index_we), .index_i(pml_index), .index_busy_i(pml_busy), .error_record_i(error_record),
       .counter_index_o(counter_index), .counter_i(counter),
-      .set_events_i(set_events), .events_o(events), .bypass_o(bypass), .freeze_o(freeze)
+      .set_events_i(set_events), .events_o(events), .guest_event_o(irq_guest_o), .bypass_o(bypass), .freeze_o(freeze)
   );
 
   vmmu_counters #(.Cfg(Cfg)) u_counters (
