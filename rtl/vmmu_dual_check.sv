@@ -150,5 +150,7 @@ module vmmu_dual_check
   assign unused_bits = ^{miss_i, regs_i};
 
   `VMMU_ASSERT(AnswerUsesBothLevels_A, answers_o |-> guest_use && (vmm_use || nothing_below))
-  `VMMU_ASSERT(AnswerIsBelowMaxPhyAddr_A, answers_o |-> (frame[39:20] & regs_i.reserved_pa) == '0)
+  logic beyond;
+  assign beyond = |(frame[39:20] & regs_i.reserved_pa);
+  `VMMU_ASSERT(AnswerIsBelowMaxPhyAddr_A, answers_o |-> !beyond)
 endmodule

@@ -306,9 +306,9 @@ package vmmu_pkg;
   localparam int unsigned CntFaults = 9;       // all faults reported
   localparam int unsigned CntRestarts = 10;    // walks started again from the root
   localparam int unsigned CntCycles = 11;      // clock cycles since reset
-  localparam int unsigned CntSegChecks = 12;   // addresses compared with the segments of a level that has any
-  localparam int unsigned CntFilterHits = 13;  // of these, in a segment but escaped
-  localparam int unsigned CntSegHits = 14;     // requests that the segments answered without a walk
+  localparam int unsigned CntSegChecks = 12;   // addresses held against the segments of one level
+  localparam int unsigned CntFilterHits = 13;  // addresses inside a segment that its filter lets escape
+  localparam int unsigned CntSegHits = 14;     // requests answered by segments without a walk
   localparam int unsigned CntFaultKind = 16;   // + fault_e: faults of that kind
   localparam int unsigned NumCounters = 32;
 
