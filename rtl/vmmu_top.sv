@@ -135,7 +135,8 @@ module vmmu_top
   vmmu_miss_queue #(.Depth(Cfg.MissQueue)) u_miss_queue (
       .clk_i, .rst_ni,
       .push_i(miss && !at_l1), .miss_i(missed), .full_o(queue_full),
-      .valid_o(head_valid), .ready_i(head_taken), .miss_o(head), .uncache_i(cover_valid || space_flush)
+      .valid_o(head_valid), .ready_i(head_taken), .miss_o(head),
+      .uncache_i(`VMMU_MUT(80, cover_valid, 1'b0) || space_flush)
   );
 
   // ---------------------------------------------------------------- segments
@@ -208,7 +209,8 @@ module vmmu_top
       .cover_valid_i(cover_valid || space_flush), .cover_all_i(cover_all || space_flush), .cover_ctx_i(cover_ctx),
       .covered_live_o(covered_live), .bypass_i(bypass),
       .ev_start_o(ev_start), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout), .ev_check_o(ev_check),
-      .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested), .active_o(active), .active_ctx_o(active_ctx)
+      .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested),
+      .active_o(active), .active_ctx_o(active_ctx)
   );
 
   // ---------------------------------------------------------------- log and memory
@@ -347,7 +349,8 @@ module vmmu_top
       .guest_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && !ev_nested),
       .nested_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && ev_nested),
       .swap_i(walk_mem_valid && (walk_mem_req.op == MemCas)),
-      .check_i(ev_check), .filter_hit_i(ev_filter_hit), .walk_ctx_i(ev_ctx), .active_i(active), .active_ctx_i(active_ctx), .pml_record_i(pml_record),
+      .check_i(ev_check), .filter_hit_i(ev_filter_hit), .walk_ctx_i(ev_ctx),
+      .active_i(active), .active_ctx_i(active_ctx), .pml_record_i(pml_record),
       .read_ctx_i(reg_ctx), .read_index_i(counter_index), .read_o(counter)
   );
 

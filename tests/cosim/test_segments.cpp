@@ -600,7 +600,7 @@ TEST_CASE("segment: a request accepted under old registers inserts nothing after
     }
     f.regs.gseg.offset += 0x10'0000;
     f.activate();
-    for (std::uint8_t id = 0; id < 3; ++id) {
+    for (std::uint8_t id = 3; id-- > 0;) {  // first the page of the request that waits longest
       Invalidation drop;
       drop.op = InvOp::Invlpg;
       drop.addr = kInside.value + 0x1000 * std::uint64_t{id};
