@@ -57,8 +57,14 @@ enum class Host : std::uint32_t {
   Events = 0x058,
   LogErrorRec = 0x060,
   Counters = 0x100,
-  Vseg = 0x400,     // VMM segment n at + kVsegStride * n, registers Seg
-  Vfilter = 0x600,  // lane n at + 8 * n
+  Vseg = 0x400,         // VMM segment n at + kVsegStride * n, registers Seg
+  Vfilter = 0x600,      // lane n at + 8 * n
+  ShadowRoots = 0x700,  // row n at + kShadowRootStride * n, registers Row
+  RootDone = 0x800,
+  SyncOp = 0x808,
+  SyncAddr = 0x810,
+  SyncPcid = 0x818,
+  SyncDone = 0x820,
 };
 constexpr std::uint32_t host(unsigned ctx, Host r) {
   return kHostBase + ctx * kHostStride + static_cast<std::uint32_t>(r);
@@ -85,6 +91,14 @@ constexpr std::uint32_t vseg(unsigned ctx, unsigned n, Seg r) {
   return host(ctx, Host::Vseg) + kVsegStride * n + static_cast<std::uint32_t>(r);
 }
 constexpr std::uint32_t vfilter(unsigned ctx, unsigned lane) { return host(ctx, Host::Vfilter) + 8 * lane; }
+
+// Registers of a row of the shadow-root buffer.
+enum class Row : std::uint32_t { GuestRoot = 0x00, ShadowRoot = 0x08, Tag = 0x10, Valid = 0x18 };
+inline constexpr std::uint32_t kShadowRootStride = 0x020;
+constexpr std::uint32_t shadow_root(unsigned ctx, unsigned n, Row r) {
+  return host(ctx, Host::ShadowRoots) + kShadowRootStride * n + static_cast<std::uint32_t>(r);
+}
+inline constexpr std::uint64_t kSyncPending = 1u << 8;  // bit of SyncOp
 
 // Counters of a context.
 enum class Count : std::uint32_t {

@@ -31,9 +31,9 @@ struct PresetInfo {
 
 // Position = number of the preset.
 inline constexpr std::array<PresetInfo, 4> kPresets = {{
-    {Preset::Paper, "paper", {1, 2, 52, 16, 4, 8, 4, 4, 0, 0, 0, 0, 1, 1, 2, 16, 8, 16384, 0, 0, 0}},
-    {Preset::Server, "server", {1, 4, 52, 16, 4, 8, 4, 8, 0, 0, 0, 0, 4, 8, 8, 16, 8, 16384, 0, 0, 0}},
-    {Preset::ServerBig, "server-big", {1, 4, 52, 16, 4, 8, 4, 8, 0, 0, 0, 0, 4, 8, 8, 16, 8, 16384, 0, 0, 0}},
+    {Preset::Paper, "paper", {1, 2, 52, 16, 4, 8, 4, 4, 0, 0, 0, 0, 1, 1, 2, 16, 8, 16384, 0, 0, 8}},
+    {Preset::Server, "server", {1, 4, 52, 16, 4, 8, 4, 8, 0, 0, 0, 0, 4, 8, 8, 16, 8, 16384, 0, 0, 8}},
+    {Preset::ServerBig, "server-big", {1, 4, 52, 16, 4, 8, 4, 8, 0, 0, 0, 0, 4, 8, 8, 16, 8, 16384, 0, 0, 8}},
     {Preset::Tiny, "tiny", {1, 2, 40, 1, 8, 1, 4, 2, 0, 0, 0, 0, 2, 2, 2, 8, 4, 16384, 0, 0, 0}},
 }};
 
