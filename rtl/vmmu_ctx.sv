@@ -48,6 +48,11 @@ module vmmu_ctx
     input  logic [CtxWidth-1:0] walk_ctx_i,
     input  logic        walk_bank_i,
     output regs_t       walk_regs_o,
+    input  logic [CtxWidth-1:0] req_ctx_i,    // of the request that is presented; only with SegmentAtL1
+    output regs_t       req_regs_o,
+    input  logic [CtxWidth-1:0] head_ctx_i,   // of the request at the head of the miss queue
+    input  logic        head_bank_i,
+    output regs_t       head_regs_o,
     // to the shadow-root buffer: registers become active; misses of a context that wait for a root
     output logic        switch_o,
     output logic [CtxWidth-1:0] switch_ctx_o,
@@ -326,6 +331,8 @@ module vmmu_ctx
   assign reg_wide_o  = seg_wide || (plain_known && (reg_offset_i inside {RegCr3, RegEptp, RegPmlAddr}));
   assign reg_rdata_o = plain_known ? plain_rdata : seg_rdata;
   assign walk_regs_o = active_q[{CtxBits'(walk_ctx_i), walk_bank_i}];
+  assign req_regs_o  = (Cfg.SegmentAtL1 != 0) ? active_q[{CtxBits'(req_ctx_i), bank_q[CtxBits'(req_ctx_i)]}] : '0;
+  assign head_regs_o = active_q[{CtxBits'(head_ctx_i), head_bank_i}];
 
   // ---------------------------------------------------------------- requests in flight
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -358,7 +365,7 @@ module vmmu_ctx
   assign shadow_o       = shadow_q;
 
   logic unused_bits;
-  assign unused_bits = ^{accept_ctx_i, answer_ctx_i, walk_ctx_i, reg_ctx_i, inv_ctx_i};
+  assign unused_bits = ^{accept_ctx_i, answer_ctx_i, walk_ctx_i, head_ctx_i, req_ctx_i, reg_ctx_i, inv_ctx_i};
 
   logic none_in_flight;
   assign none_in_flight = flight_q[{CtxBits'(answer_ctx_i), answer_bank_i}] == '0;

@@ -1,8 +1,9 @@
 `include "vmmu_macros.svh"
 
 // Misses waiting for a walk slot, in order; one that is held, because the shadow root of its registers is not known,
-// goes to the tail when it comes to the head, so that it stops no other. A flush of the address-space numbers makes those that wait
-// uncacheable, because the numbers that they carry will be handed out again.
+// goes to the tail when it comes to the head, so that it stops no other. An invalidation makes those that wait
+// uncacheable: the registers that they were accepted under may be what it is meant to get rid of. So does a flush of
+// the address-space numbers, because the numbers that they carry will be handed out again.
 module vmmu_miss_queue
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;

@@ -32,7 +32,7 @@ package vmmu_pkg;
     int unsigned NumSpaces;       // rows of the address-space number table: 8 .. 16, power of two
     int unsigned LogQueue;        // log records waiting for memory: 2 .. 16, power of two
     int unsigned WatchdogCycles;  // cycles that one memory request may take, 0 disables: 0 .. 2**24-1
-    int unsigned CheckStages;     // register stages after the address former: 0 (1 comes with segments)
+    int unsigned CheckStages;     // register stages after the address former; this version: 0
     int unsigned SegmentAtL1;     // 1: the segment check stands beside the L1 lookup (ISCA 2013), 0: behind a miss
     int unsigned ShadowRoots;     // rows of the shadow-root buffer: 0 = no shadow mode, or 8
   } cfg_t;
@@ -112,11 +112,11 @@ package vmmu_pkg;
     FaultNonCanonical = 4'd2,
     FaultEptViolation = 4'd3,   // code: exit qualification bits 11:0 (SDM table 28-7); addr: gPA
     FaultEptMisconfig = 4'd4,   // addr: gPA
-    FaultVsegExit     = 4'd5,   // reserved for VMM segments
-    FaultSegment      = 4'd6,   // reserved for segments
+    FaultVsegExit     = 4'd5,   // outside the VMM segments; code: bits 8:0 of a qualification, 6:3 clear; addr: gPA
+    FaultSegment      = 4'd6,   // result at or above MAXPHYADDR; code 0: guest, addr gVA; code 1: VMM, addr gPA
     FaultPmlFull      = 4'd7,
     FaultEpmlFull     = 4'd8,   // reserved for EPML
-    FaultShadowMiss   = 4'd9,   // reserved for shadow mode
+    FaultShadowMiss   = 4'd9,   // code: the page-fault code it would have been
     FaultBus          = 4'd10   // addr: hPA of the memory access that failed
   } fault_e;
 

@@ -16,10 +16,11 @@
 #include "device/device.hpp"
 #include "device/memory.hpp"
 #include "device/register_map.hpp"
+#include "device/staged_segments.hpp"
 
 namespace vmmu::tb {
 
-enum class Source : std::uint8_t { L1, Walk };  // numbers of source_e
+enum class Source : std::uint8_t { L1, Walk, Segment };  // numbers of source_e
 
 struct Response {
   unsigned ctx = 0;
@@ -124,6 +125,7 @@ class Rig {
   std::uint8_t alone_id_ = 0;
   std::set<std::uint8_t> inv_waiting_;  // ids taken and not acknowledged
   std::uint8_t next_inv_id_ = 0;
+  StagedSegments staged_segments_;
   bool inv_error_ = false;
   std::vector<std::string> errors_;
 };

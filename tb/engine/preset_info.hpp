@@ -27,6 +27,8 @@ struct PresetInfo {
 
   constexpr unsigned num_contexts() const { return values[1]; }
   constexpr unsigned pa_bits() const { return values[2]; }
+  constexpr unsigned num_vmm_segments() const { return values[12]; }
+  constexpr unsigned shadow_roots() const { return values[20]; }
 };
 
 // Position = number of the preset.
