@@ -42,6 +42,7 @@ struct DeviceInputs {
     bool valid = false;
     std::uint8_t op = 0;
     std::uint8_t ctx = 0;
+    std::uint8_t id = 0;
     std::uint64_t addr = 0;
     std::uint16_t pcid = 0;
     std::uint16_t vpid = 0;
@@ -95,6 +96,7 @@ struct DeviceOutputs {
   bool inv_req_ready = false;
   bool inv_rsp_valid = false;
   bool inv_error = false;
+  std::uint8_t inv_id = 0;
   bool irq_host = false;
   std::uint16_t irq_guest = 0;
 };
