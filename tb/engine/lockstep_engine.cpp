@@ -15,11 +15,13 @@ BuildParams build_params(const RtlEngine& rtl) {
   BuildParams params;
   params.num_contexts = rtl.num_contexts();
   params.pa_bits = rtl.pa_bits();
+  params.num_vmm_segments = rtl.num_vmm_segments();
+  params.shadow_roots = rtl.shadow_roots();
   return params;
 }
 
 Answer answer_of(const Completion& c) {
-  return {c.access, c.result, c.source == Source::Walk, c.accepted, c.responded};
+  return {c.access, c.result, c.source == Source::Walk, c.source == Source::Segment, c.accepted, c.responded};
 }
 
 }  // namespace
@@ -112,11 +114,19 @@ bool LockstepEngine::invalidate(const Invalidation& inv) {
     note({fmt::format("invalidation {}: {}", static_cast<unsigned>(inv.op),
                       done ? "accepted with an invalid operand" : "refused with valid operands")});
   if (done && inv.op == InvOp::LoadCr3) {
-    ContextRegs regs = scoreboard_.active(inv.ctx);
-    regs.cr3 = inv.addr & ~kKeepEntries;
-    scoreboard_.commit(inv.ctx, regs);
+    scoreboard_.load_cr3(inv.ctx, inv.addr & ~kKeepEntries);
   }
   return done;
+}
+
+std::optional<std::uint64_t> LockstepEngine::counter(Counter c) {
+  const std::optional<std::uint64_t> count = rtl_.counter(c);
+  const auto expected = scoreboard_.segment_counts();
+  if (count && expected && !open_) {
+    if (c == Counter::SegmentChecks) expect_equal("counter of segment checks", *count, expected->checks);
+    if (c == Counter::FilterHits) expect_equal("counter of filter hits", *count, expected->filter_hits);
+  }
+  return count;
 }
 
 AccessRecord LockstepEngine::access(const Access& access) {
@@ -176,7 +186,8 @@ std::uint32_t LockstepEngine::events(unsigned ctx) {
   const std::uint32_t bits = rtl_.events(ctx);
   if (open_) return bits;  // events of requests in flight are not the model's yet
   std::uint32_t expected = scoreboard_.log_events(ctx);
-  for (const Event e : {Event::CommitRejected, Event::PmlWatermark, Event::LogError}) {
+  for (const Event e :
+       {Event::CommitRejected, Event::PmlWatermark, Event::LogError, Event::ShadowRoot, Event::SyncPending}) {
     if (scoreboard_.model().event(ctx, e)) expected |= event_mask(e);
   }
   expect_equal("pending events", bits & ~event_mask(Event::Watchdog), expected);

@@ -13,6 +13,8 @@ class LockstepEngine final : public Engine {
   std::string_view name() const override { return "both"; }
   unsigned pa_bits() const override { return rtl_.pa_bits(); }
   unsigned num_contexts() const override { return rtl_.num_contexts(); }
+  unsigned num_vmm_segments() const override { return rtl_.num_vmm_segments(); }
+  unsigned shadow_roots() const override { return rtl_.shadow_roots(); }
   void reset() override;
   void set_cache_bypass(bool on) override;
   void poke(HostPhys addr, std::uint64_t word) override;
@@ -25,7 +27,7 @@ class LockstepEngine final : public Engine {
   void on_complete(std::function<void(const AccessRecord&)> sink) override;
   void issue(const Access& access) override;
   void sync() override;
-  std::optional<std::uint64_t> counter(Counter c) override { return rtl_.counter(c); }
+  std::optional<std::uint64_t> counter(Counter c) override;
   std::uint64_t cycles() const override { return rtl_.cycles(); }
   std::uint32_t events(unsigned ctx) override;
   void clear_events(unsigned ctx, std::uint32_t bits) override;
