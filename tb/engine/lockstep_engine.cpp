@@ -21,7 +21,7 @@ BuildParams build_params(const RtlEngine& rtl) {
 }
 
 Answer answer_of(const Completion& c) {
-  return {c.access, c.result, c.source == Source::Walk, c.source == Source::Segment, c.accepted, c.responded};
+  return {c.access, c.result, c.source == Source::Walk, c.accepted, c.responded, c.source == Source::Segment};
 }
 
 }  // namespace
