@@ -1,6 +1,8 @@
 // RTL and reference model side by side, each with a memory of its own; the scoreboard compares them.
 #pragma once
 
+#include <deque>
+
 #include "engine/rtl_engine.hpp"
 #include "engine/scoreboard.hpp"
 
@@ -23,6 +25,10 @@ class LockstepEngine final : public Engine {
   void set_pml_index(unsigned ctx, std::uint16_t index) override;
   std::uint16_t pml_index(unsigned ctx) override;
   bool invalidate(const Invalidation& inv) override;
+  void set_shadow_row(unsigned ctx, unsigned row, const ShadowRow& value) override;
+  void root_done(unsigned ctx) override;
+  bool held(unsigned ctx) override { return rtl_.held(ctx); }
+  bool sync_done(unsigned ctx) override;
   AccessRecord access(const Access& access) override;
   void on_complete(std::function<void(const AccessRecord&)> sink) override;
   void issue(const Access& access) override;
@@ -45,6 +51,7 @@ class LockstepEngine final : public Engine {
   void note(std::vector<std::string> found);
   void expect_equal(const char* what, std::uint64_t rtl, std::uint64_t model);
   void end_window();
+  void queue_for_sync(const Invalidation& inv);
 
   RtlEngine rtl_;
   Scoreboard scoreboard_;
@@ -52,6 +59,7 @@ class LockstepEngine final : public Engine {
   std::uint64_t issued_ = 0;
   std::uint64_t mismatches_ = 0;
   std::vector<std::string> pending_;
+  std::deque<SyncRequest> stalled_;  // the queue of waiting invalidations is full
 };
 
 }  // namespace vmmu::tb
