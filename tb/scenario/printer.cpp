@@ -100,7 +100,7 @@ struct BodyPrinter {
     return fmt::format("escape {} {:#x}", s.guest ? "guest" : "vmm", s.addr);
   }
   std::string operator()(const ShadowRootRow& s) const {
-    return fmt::format("shadowroot {} {:#x} {:#x} {:#x}", s.slot, s.row.guest_root, s.row.shadow_root, s.row.tag);
+    return fmt::format("shadowroot {:#x} {:#x} {:#x} {:#x}", s.slot, s.row.guest_root, s.row.shadow_root, s.row.tag);
   }
   std::string operator()(const RootDone&) const { return "rootdone"; }
   std::string operator()(const SyncDone&) const { return "syncdone"; }
