@@ -70,7 +70,8 @@ module vmmu_ctx
   localparam regs_t ResetRegs = '{
       ctrl: CtrlWidth'(1) << CtrlPage1G, cr3: '0, eptp: '0, vpid: '0, pkru: '0,
       maxphyaddr: 6'(ResetPaBits), reserved_pa: 20'hfffff << (ResetPaBits - 32),
-      fault_target: '0, pml_addr: '0, pml_watermark: 16'hffff
+      fault_target: '0, pml_addr: '0, pml_watermark: 16'hffff,
+      gseg: '0, gfilter: '0, vseg: '0, vfilter: '0, shadow_root: '0
   };
 
   logic [CtrlWidth-1:0] staged_ctrl_q [Contexts];
@@ -116,7 +117,8 @@ module vmmu_ctx
       ctrl: staged_ctrl_q[rctx], cr3: staged_cr3_q[rctx], eptp: staged_eptp_q[rctx], vpid: staged_vpid_q[rctx],
       pkru: staged_pkru_q[rctx], maxphyaddr: staged_maxphyaddr_q[rctx], reserved_pa: '0,
       fault_target: staged_fault_target_q[rctx],
-      pml_addr: staged_pml_addr_q[rctx], pml_watermark: staged_pml_watermark_q[rctx]
+      pml_addr: staged_pml_addr_q[rctx], pml_watermark: staged_pml_watermark_q[rctx],
+      gseg: '0, gfilter: '0, vseg: '0, vfilter: '0, shadow_root: '0
   };
   assign current = active_q[{ctx, bank_q[ctx]}];
   logic [63:0] above_max;

@@ -6,6 +6,32 @@ package vmmu_int_pkg;
   localparam int unsigned SpaceWidth = 4;  // address-space numbers, at most 16
   localparam int unsigned PermWidth = 8;
 
+  // ---------------------------------------------------------------- segments and escape filters
+  // Page numbers throughout: the low 12 bits of every segment register are 0. A segment is empty when
+  // base >= limit. A filter is four lanes of 64 bits.
+  typedef logic [3:0][63:0] filter_t;
+
+  typedef struct packed {
+    logic u;  // user page; guest segment only
+    logic x;
+    logic w;
+    logic r;
+  } seg_attr_t;
+
+  typedef struct packed {
+    logic [63:12] base;
+    logic [63:12] limit;   // the first page behind the segment
+    logic [63:12] offset;  // two's complement
+    seg_attr_t    attr;
+  } guest_seg_t;
+
+  typedef struct packed {
+    logic [52:12] base;
+    logic [52:12] limit;   // up to 2**52
+    logic [63:12] offset;
+    seg_attr_t    attr;    // u is 0
+  } vmm_seg_t;
+
   // ---------------------------------------------------------------- registers of a context
   typedef struct packed {
     logic [CtrlWidth-1:0] ctrl;
@@ -18,6 +44,11 @@ package vmmu_int_pkg;
     logic [31:0]          fault_target;
     logic [63:0]          pml_addr;
     logic [15:0]          pml_watermark;
+    guest_seg_t           gseg;
+    filter_t              gfilter;
+    vmm_seg_t [MaxVmmSegments-1:0] vseg;  // those that the build lacks are 0, and so empty
+    filter_t              vfilter;
+    logic [FrameWidth-1:0] shadow_root;   // with SHADOW: where the walk starts, found in the shadow-root buffer
   } regs_t;
 
   // What the lookup path needs of each context, in flip-flops.

@@ -8,6 +8,7 @@ package vmmu_pkg;
   localparam int unsigned MemIdWidth = 8;   // memory request id, chosen by the MMU
   localparam int unsigned PaWidth = 52;     // physical addresses, SDM 4.1.4: at most 52 bits
   localparam int unsigned RegAddrWidth = 20;
+  localparam int unsigned MaxVmmSegments = 4;
 
   // ---------------------------------------------------------------- build parameters
   // One preset is one value of this struct. A legal range stands beside each field; a value outside it
@@ -32,6 +33,8 @@ package vmmu_pkg;
     int unsigned LogQueue;        // log records waiting for memory: 2 .. 16, power of two
     int unsigned WatchdogCycles;  // cycles that one memory request may take, 0 disables: 0 .. 2**24-1
     int unsigned CheckStages;     // register stages after the address former: 0 (1 comes with segments)
+    int unsigned SegmentAtL1;     // 1: the segment check stands beside the L1 lookup (ISCA 2013), 0: behind a miss
+    int unsigned ShadowRoots;     // rows of the shadow-root buffer: 0 = no shadow mode, or 8; this version: 0
   } cfg_t;
 
   // Presets, by the number that the parameter `Preset` of vmmu_top takes.
@@ -46,7 +49,8 @@ package vmmu_pkg;
         NumPorts: 1, NumContexts: 4, PaBits: 52,
         L1Sets4K: 16, L1Ways4K: 4, L1Sets2M: 8, L1Ways2M: 4, L1Ways1G: 8,
         L2Sets: 0, L2Ways: 0, NtlbEntries: 0, PscEntries: 0, NumVmmSegments: 0,
-        NumWalks: 8, MissQueue: 8, NumSpaces: 16, LogQueue: 8, WatchdogCycles: 16384, CheckStages: 0
+        NumWalks: 8, MissQueue: 8, NumSpaces: 16, LogQueue: 8, WatchdogCycles: 16384, CheckStages: 0,
+        SegmentAtL1: 0, ShadowRoots: 0
     };
     if (preset == PresetPaper) begin
       c.NumContexts = 2;
@@ -94,8 +98,9 @@ package vmmu_pkg;
 
   // Which structure answered. Traffic monitors use it; requesters may ignore it.
   typedef enum logic [2:0] {
-    SrcL1   = 3'd0,
-    SrcWalk = 3'd1
+    SrcL1      = 3'd0,
+    SrcWalk    = 3'd1,
+    SrcSegment = 3'd2   // both segments (native: the one), no walk
   } source_e;
 
   typedef enum logic [3:0] {
