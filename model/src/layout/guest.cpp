@@ -27,7 +27,10 @@ std::uint64_t address_bits(PageSize size) { return kFrameMask & ~(page_bytes(siz
 }  // namespace
 
 Guest::Guest(const GuestConfig& config, GuestWords memory)
-    : config_(config), memory_(std::move(memory)), frames_(config.seed), tables_(table_config(config), through(memory_)) {
+    : config_(config),
+      memory_(std::move(memory)),
+      frames_(config.seed),
+      tables_(table_config(config), through(memory_)) {
   for (const GuestRange& range : config.memory) {
     if (ready_ == LayoutError::None) ready_ = frames_.add(range);
   }
@@ -62,8 +65,8 @@ void Guest::forget(const VirtRange& range) {
 LayoutError Guest::take_frames(const VirtRange& range, Placement placement, PageSize size) {
   const std::uint64_t step = placement == Placement::Contiguous ? range.bytes : page_bytes(size);
   for (std::uint64_t at = 0; at < range.bytes; at += step) {
-    const auto frame = placement == Placement::Contiguous ? frames_.take(step, page_bytes(size))
-                                                          : frames_.take_somewhere(size);
+    const auto frame =
+        placement == Placement::Contiguous ? frames_.take(step, page_bytes(size)) : frames_.take_somewhere(size);
     if (!frame) {
       forget({range.base, at});
       return LayoutError::NoMemory;

@@ -50,8 +50,8 @@ class Guest {
   // Puts the page into the filter, and makes table entries for all pages of the segment's range that the filter hits.
   LayoutError escape(GuestVirt page, const VirtRange& segment, EscapeFilter& filter);
 
-  // The balloon: takes free pages from all over the memory, for the VMM to release(). Empty: not that many are free, and
-  // nothing was taken.
+  // The balloon: takes free pages from all over the memory, for the VMM to release(). Empty: not that many are free,
+  // and nothing was taken.
   std::vector<GuestPhys> inflate(std::uint64_t bytes);
   // Memory that the VMM has given back, or hot-added.
   LayoutError add(const GuestRange& range) { return frames_.add(range); }

@@ -48,7 +48,8 @@ class Mapping {
     for (; piece != pieces_.end() && piece->first < end; ++piece) {
       const std::uint64_t from = std::max(piece->first, first);
       const std::uint64_t to = std::min(piece->first + piece->second.frames, end);
-      found.push_back({{From{from * kFrame}, (to - from) * kFrame}, To{(piece->second.to + from - piece->first) * kFrame}});
+      found.push_back(
+          {{From{from * kFrame}, (to - from) * kFrame}, To{(piece->second.to + from - piece->first) * kFrame}});
     }
     return found;
   }

@@ -16,8 +16,8 @@
 namespace vmmu::layout {
 
 // The segment that translates every page of the range as the mapping does. Pages that the filter hits may lie
-// elsewhere, or nowhere. Empty: another page does not fit, the range is empty, or it ends at 2^64, which LIMIT cannot say.
-// A page without memory never fits: a segment over it would reach memory of somebody else.
+// elsewhere, or nowhere. Empty: another page does not fit, the range is empty, or it ends at 2^64, which LIMIT cannot
+// say. A page without memory never fits: a segment over it would reach memory of somebody else.
 std::optional<Segment> guest_segment(const GuestMapping& mapping, const VirtRange& range,
                                      const EscapeFilter& filter = {},
                                      std::uint8_t attr = seg::R | seg::W | seg::X | seg::U);
@@ -29,9 +29,9 @@ std::optional<Segment> vmm_segment(const HostMapping& mapping, const GuestRange&
 std::optional<std::vector<Segment>> tiling(const HostMapping& mapping, std::uint64_t bytes, unsigned most,
                                            std::uint8_t attr = seg::R | seg::W | seg::X);
 
-// Self-ballooning (MICRO'14 VI): the guest gives up `bytes` of free memory that lies scattered, and gets as much back in
-// one piece above all that it has, so that a guest segment has where to lead. Returns the new memory, which the guest
-// already knows.
+// Self-ballooning (MICRO'14 VI): the guest gives up `bytes` of free memory that lies scattered, and gets as much back
+// in one piece above all that it has, so that a guest segment has where to lead. Returns the new memory, which the
+// guest already knows.
 std::variant<GuestRange, LayoutError> self_balloon(Guest& guest, Vmm& vmm, std::uint64_t bytes,
                                                    Leaves leaves = Leaves::Now);
 

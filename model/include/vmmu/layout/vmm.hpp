@@ -37,8 +37,8 @@ struct VmmConfig {
 
 // What a compaction did.
 struct Compaction {
-  HostPhys base;                // where the range lies now
-  std::uint64_t moved = 0;      // 4 KiB frames copied
+  HostPhys base;            // where the range lies now
+  std::uint64_t moved = 0;  // 4 KiB frames copied
 };
 
 // Keeps three things in step: the mapping of gPA to hPA, the EPT leaves, and the contents of memory, which are copied
