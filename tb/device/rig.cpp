@@ -48,6 +48,7 @@ void Rig::clear_inputs() {
 
 void Rig::reset() {
   clear_inputs();
+  staged_segments_.reset();
   memory_->reset();
   axi_checker_.reset();
   for (unsigned i = 0; i < 3; ++i) {
@@ -152,11 +153,12 @@ std::uint64_t Rig::get(std::uint32_t addr) {
 
 bool Rig::commit(unsigned ctx, const ContextRegs& regs, Reject* reject) {
   using reg::Host;
-  const auto write = [&](Host r, std::uint64_t word) {
-    if (!write_register(reg::host(ctx, r), word)) {
-      throw std::runtime_error(fmt::format("error reply to a write of register {:#x}", reg::host(ctx, r)));
+  const auto write_at = [&](std::uint32_t addr, std::uint64_t word) {
+    if (!write_register(addr, word)) {
+      throw std::runtime_error(fmt::format("error reply to a write of register {:#x}", addr));
     }
   };
+  const auto write = [&](Host r, std::uint64_t word) { write_at(reg::host(ctx, r), word); };
   write(Host::Ctrl, reg::ctrl_word(regs));
   write(Host::Cr3, regs.cr3);
   write(Host::Eptp, regs.eptp);
@@ -166,6 +168,7 @@ bool Rig::commit(unsigned ctx, const ContextRegs& regs, Reject* reject) {
   write(Host::FaultTarget, regs.fault_target);
   write(Host::PmlAddr, regs.pml_addr);
   write(Host::PmlWatermark, regs.pml_watermark);
+  staged_segments_.stage(ctx, regs, write_at);
   if (!write_register(reg::host(ctx, Host::Commit), 1)) return false;
   const auto reason = static_cast<Reject>(get(reg::host(ctx, Host::Commit)));
   if (reject != nullptr) *reject = reason;

@@ -15,10 +15,11 @@
 #include "device/device.hpp"
 #include "device/memory.hpp"
 #include "device/register_map.hpp"
+#include "device/staged_segments.hpp"
 
 namespace vmmu::tb {
 
-enum class Source : std::uint8_t { L1, Walk };  // numbers of source_e
+enum class Source : std::uint8_t { L1, Walk, Segment };  // numbers of source_e
 
 struct Response {
   unsigned ctx = 0;
@@ -118,6 +119,7 @@ class Rig {
   std::optional<Response> alone_;
   bool run_alone_ = false;
   std::uint8_t alone_id_ = 0;
+  StagedSegments staged_segments_;
   InvState inv_state_ = InvState::Idle;
   bool inv_error_ = false;
   std::vector<std::string> errors_;
