@@ -130,7 +130,11 @@ TEST_CASE("layout: property: moves at either level keep contents, flags and reac
           RC_ASSERT(std::holds_alternative<Compaction>(machine.vmm.compact(low)) == whole);
           break;
         }
-        default: RC_ASSERT(std::holds_alternative<GuestRange>(self_balloon(machine.guest, machine.vmm, 64 * kFrame)));
+        default: {
+          const bool possible = machine.vmm.frames().longest_free_run() >= 64 * kFrame;
+          const auto added = self_balloon(machine.guest, machine.vmm, 64 * kFrame);
+          RC_ASSERT(std::holds_alternative<GuestRange>(added) || !possible);
+        }
       }
       assert_disjoint(machine);
     }
@@ -150,10 +154,10 @@ TEST_CASE("layout: property: moves at either level keep contents, flags and reac
 
 TEST_CASE("layout: property: compaction makes a segment possible, whatever the fragmentation", "[layout]") {
   require_property(rc::check([] {
-    VmmConfig config = small_vmm(96 * kMiB, below(1000));
+    VmmConfig config = small_vmm(32 * kMiB, below(1000));
     config.page = coin() ? PageSize::k4K : PageSize::k2M;
-    Machine machine(small_guest(48 * kMiB), config, Placement::Scattered);
-    const std::uint64_t bytes = 2 * kMiB * (1 + below(24));
+    Machine machine(small_guest(16 * kMiB), config, Placement::Scattered);
+    const std::uint64_t bytes = 2 * kMiB * (1 + below(8));
     const auto done = machine.vmm.compact({{0}, bytes});
     RC_ASSERT(std::holds_alternative<Compaction>(done));
     const auto segment = vmm_segment(machine.vmm.mapping(), {{0}, bytes});

@@ -107,6 +107,18 @@ TEST_CASE("layout: what cannot be done is an error, and changes nothing", "[layo
   CHECK(machine.guest.frames().free_bytes() == free_before);
 }
 
+TEST_CASE("layout: self-ballooning gives everything back when the host has no run of that length", "[layout]") {
+  Machine machine(small_guest(), small_vmm(66 * kMiB), Placement::Scattered);
+  const std::uint64_t bytes = 4 * kMiB;
+  REQUIRE(machine.vmm.frames().longest_free_run() < bytes);
+  const std::uint64_t guest_free = machine.guest.frames().free_bytes();
+  const std::uint64_t host_free = machine.vmm.frames().free_bytes();
+  CHECK(std::get<LayoutError>(self_balloon(machine.guest, machine.vmm, bytes)) == LayoutError::NoMemory);
+  CHECK(machine.guest.frames().free_bytes() == guest_free);
+  CHECK(machine.vmm.frames().free_bytes() == host_free);
+  CHECK(machine.vmm.mapping().covers({{0}, 64 * kMiB}));
+}
+
 TEST_CASE("layout: a guest whose tables lie outside of its memory is not ready", "[layout]") {
   SparseMem memory;
   Vmm vmm(small_vmm(), words_of(memory));

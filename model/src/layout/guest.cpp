@@ -181,6 +181,13 @@ std::vector<GuestPhys> Guest::inflate(std::uint64_t bytes) {
   return pages;
 }
 
+LayoutError Guest::deflate(const std::vector<GuestPhys>& pages) {
+  for (const GuestPhys page : pages) {
+    if (const LayoutError error = frames_.give({page, kFrame}); error != LayoutError::None) return error;
+  }
+  return LayoutError::None;
+}
+
 // Moves every page that lies in the range, wholly or in part, to memory outside of it. The free memory of the range is
 // already taken.
 LayoutError Guest::evacuate(const GuestRange& range) {

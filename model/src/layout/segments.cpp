@@ -70,6 +70,20 @@ std::optional<std::vector<Segment>> tiling(const HostMapping& mapping, std::uint
   return tiles;
 }
 
+namespace {
+
+// Undoes a balloon. The frames need not be the ones that the pages had.
+LayoutError refill(Guest& guest, Vmm& vmm, const std::vector<GuestPhys>& pages) {
+  for (const GuestPhys page : pages) {
+    if (const LayoutError error = vmm.back({page, kFrame}, Placement::Contiguous); error != LayoutError::None) {
+      return error;
+    }
+  }
+  return guest.deflate(pages);
+}
+
+}  // namespace
+
 std::variant<GuestRange, LayoutError> self_balloon(Guest& guest, Vmm& vmm, std::uint64_t bytes, Leaves leaves) {
   const std::vector<GuestPhys> pages = guest.inflate(bytes);
   if (pages.empty()) return LayoutError::NoMemory;
@@ -77,7 +91,10 @@ std::variant<GuestRange, LayoutError> self_balloon(Guest& guest, Vmm& vmm, std::
     if (const LayoutError error = vmm.release({page, kFrame}); error != LayoutError::None) return error;
   }
   const auto added = vmm.hot_add(bytes, Placement::Contiguous, leaves);
-  if (!added) return LayoutError::NoMemory;
+  if (!added) {
+    const LayoutError error = refill(guest, vmm, pages);
+    return error == LayoutError::None ? LayoutError::NoMemory : error;
+  }
   if (const LayoutError error = guest.add(*added); error != LayoutError::None) return error;
   return *added;
 }
@@ -86,7 +103,10 @@ std::variant<GuestRange, LayoutError> reclaim_io_gap(Guest& guest, Vmm& vmm, con
   const auto added = vmm.hot_add(low.bytes, Placement::Contiguous, leaves);
   if (!added) return LayoutError::NoMemory;
   if (const LayoutError error = guest.add(*added); error != LayoutError::None) return error;
-  if (const LayoutError error = guest.unplug(low); error != LayoutError::None) return error;
+  if (const LayoutError error = guest.unplug(low); error != LayoutError::None) {
+    if (guest.unplug(*added) == LayoutError::None) (void)vmm.release(*added);
+    return error;
+  }
   if (const LayoutError error = vmm.release(low); error != LayoutError::None) return error;
   return *added;
 }

@@ -53,7 +53,9 @@ class Guest {
   // The balloon: takes free pages from all over the memory, for the VMM to release(). Empty: not that many are free,
   // and nothing was taken.
   std::vector<GuestPhys> inflate(std::uint64_t bytes);
-  // Memory that the VMM has given back, or hot-added.
+  // Pages of the balloon that have memory behind them again.
+  LayoutError deflate(const std::vector<GuestPhys>& pages);
+  // Memory that was hot-added.
   LayoutError add(const GuestRange& range) { return frames_.add(range); }
   // Hot-unplug: what lies in the range moves elsewhere, and the guest forgets the range. Pinned: page tables or a
   // balloon are in it. NoMemory: there was no room for all; what has moved stays moved.

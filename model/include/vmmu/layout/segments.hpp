@@ -37,7 +37,7 @@ std::variant<GuestRange, LayoutError> self_balloon(Guest& guest, Vmm& vmm, std::
 
 // I/O-gap reclaim (MICRO'14 VI): the memory of `low`, below the gap that devices take under 4 GiB, is unplugged, and as
 // much is added on top of the memory above the gap. One VMM segment can then cover nearly all. Returns the
-// memory added.
+// memory added. Pinned: page tables or a balloon lie in `low`; the guest keeps it.
 std::variant<GuestRange, LayoutError> reclaim_io_gap(Guest& guest, Vmm& vmm, const GuestRange& low,
                                                      Leaves leaves = Leaves::Now);
 
