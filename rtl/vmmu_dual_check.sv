@@ -108,8 +108,10 @@ module vmmu_dual_check
   assign guest_allowed = perm_limit(by_attr, `VMMU_MUT(79, guest.attr.r, 1'b1), 1'b1, 1'b1);
   // With nothing below the guest segment its result is the host address.
   logic nothing_below;
-  assign nothing_below = !regs_i.ctrl[CtrlEptEn] && !vmm_o.any &&
-                         !(regs_i.ctrl[CtrlVirt] && !regs_i.ctrl[CtrlShadow] && regs_i.ctrl[CtrlVsegMiss]);
+  always_comb begin
+    nothing_below = !regs_i.ctrl[CtrlEptEn] && !vmm_o.any;
+    if (regs_i.ctrl[CtrlVirt] && !regs_i.ctrl[CtrlShadow] && regs_i.ctrl[CtrlVsegMiss]) nothing_below = 1'b0;
+  end
   assign native_o = nothing_below;
   assign allowed = nothing_below ? guest_allowed
                                  : perm_limit(guest_allowed, vmm_o.attr.r, vmm_o.attr.w, vmm_o.attr.x);
@@ -150,7 +152,5 @@ module vmmu_dual_check
   assign unused_bits = ^{miss_i, regs_i};
 
   `VMMU_ASSERT(AnswerUsesBothLevels_A, answers_o |-> guest_use && (vmm_use || nothing_below))
-  logic beyond;
-  assign beyond = |(frame[39:20] & regs_i.reserved_pa);
-  `VMMU_ASSERT(AnswerIsBelowMaxPhyAddr_A, answers_o |-> !beyond)
+  `VMMU_ASSERT(AnswerIsBelowMaxPhyAddr_A, answers_o |-> !guest.beyond && !(vmm_use && vmm_o.beyond))
 endmodule
