@@ -22,6 +22,13 @@ double per_second(const ReplayRow& row) {
   return row.seconds > 0 ? static_cast<double>(row.accesses) / row.seconds : 0;
 }
 
+// Nothing was counted.
+void clear_numbers(nlohmann::ordered_json& fields) {
+  for (auto& [key, value] : fields.items()) {
+    if (value.is_number()) value = nullptr;
+  }
+}
+
 // What stands in a row, in the order of the columns, as JSON knows it: numbers stay numbers, null is what is not there.
 nlohmann::ordered_json fields(const ReportHead& head, const ReplayRow& row) {
   nlohmann::ordered_json out;
@@ -32,6 +39,8 @@ nlohmann::ordered_json fields(const ReportHead& head, const ReplayRow& row) {
   if (!vmm_pages(row.replay_case).empty()) out["vmm_page"] = vmm_pages(row.replay_case);
   out["engine"] = head.engine;
   out["preset"] = head.preset;
+  out["unsupported"] = nullptr;
+  if (!row.unsupported.empty()) out["unsupported"] = row.unsupported;
   out["accesses"] = row.accesses;
   for (const char* key : {"l1_misses", "miss_ratio", "walks"}) out[key] = nullptr;
   if (row.misses) {
@@ -54,8 +63,7 @@ nlohmann::ordered_json fields(const ReportHead& head, const ReplayRow& row) {
   out["mismatches"] = row.mismatches;
   out["seconds"] = row.seconds;
   out["accesses_per_second"] = per_second(row);
-  out["unsupported"] = nullptr;
-  if (!row.unsupported.empty()) out["unsupported"] = row.unsupported;
+  if (!row.unsupported.empty()) clear_numbers(out);
   return out;
 }
 
