@@ -26,6 +26,7 @@ struct ReplayOptions {
   std::uint64_t limit = kNoLimit;
   std::string out;
   unsigned jobs = 1;
+  bool fresh = false;
   bool json = false;
 };
 
@@ -50,17 +51,31 @@ void print_mismatches(const std::vector<ReplayRow>& rows) {
   }
 }
 
+void print_unsupported(const std::vector<ReplayRow>& rows) {
+  for (const ReplayRow& row : rows) {
+    if (!row.unsupported.empty()) fmt::print(stderr, "{}: unsup: {}\n", case_name(row.replay_case), row.unsupported);
+  }
+}
+
 // Tries the engine and every address space once, so that what cannot work is said before anything is written.
 std::string find_obstacle(const MakeEngine& make, const std::vector<ReplayCase>& cases, const Trace& trace) {
   try {
-    const unsigned pa_bits = make()->pa_bits();
+    const Capabilities capabilities = capabilities_of(*make());
     const std::vector<std::uint64_t> pages = touched_pages(trace.accesses);
+    std::string unsupported;
+    std::size_t possible = 0;
     for (const ReplayCase& replay_case : cases) {
-      const auto built = AddressSpace::build(replay_case, pages, pa_bits, [](HostPhys, std::uint64_t) {});
+      if (const auto reason = missing(replay_case.mode, capabilities)) {
+        unsupported = fmt::format("{}: {}", case_name(replay_case), *reason);
+        continue;
+      }
+      ++possible;
+      const auto built = AddressSpace::build(replay_case, pages, capabilities, [](HostPhys, std::uint64_t) {});
       if (const auto* error = std::get_if<std::string>(&built)) {
         return fmt::format("{}: {}", case_name(replay_case), *error);
       }
     }
+    if (possible == 0) return unsupported;
   } catch (const std::exception& error) {
     return error.what();
   }
@@ -81,8 +96,9 @@ int replay(const ReplayOptions& options) {
   }
 
   Progress progress("replay", trace.accesses.size() * cases.size());
-  const ReplayResult result =
-      replay_all(make, cases, trace, options.jobs, [&progress](std::uint64_t done) { progress.at(done); });
+  const ReplayResult result = replay_all(
+      make, cases, trace, options.jobs, [&progress](std::uint64_t done) { progress.at(done); },
+      options.fresh ? Caches::Bypassed : Caches::On);
   if (!result.error.empty()) {
     progress.clear();
     fmt::print(stderr, "{}\n", result.error);
@@ -97,6 +113,7 @@ int replay(const ReplayOptions& options) {
   if (!options.out.empty()) {
     if (const std::string error = write_report(options.out, head, result.rows); !error.empty()) return unusable(error);
   }
+  print_unsupported(result.rows);
   print_mismatches(result.rows);
   const bool fine =
       std::all_of(result.rows.begin(), result.rows.end(), [](const ReplayRow& row) { return row.mismatches == 0; });
@@ -113,15 +130,20 @@ void add_replay(CLI::App& app, int& status) {
                    "lackey log, text or ChampSim trace, plain or compressed; - is standard input")
       ->type_name("TRACE")
       ->required();
-  command->add_option("--modes", options->selection.modes, "native, nested; default: both")
+  command
+      ->add_option("--modes", options->selection.modes,
+                   "native, native-ds, nested, vmm-direct, guest-direct, dual-direct,\n"
+                   "compromis, shadow; default: all")
       ->type_name("M,..")
       ->delimiter(',')
       ->allow_extra_args(false);
-  command->add_option("--guest-page", options->selection.guest_pages, "4K, 2M, 1G; default: all")
+  command->add_option("--guest-page", options->selection.guest_pages, "4K, 2M, 1G, thp; default: all but thp")
       ->type_name("SIZE,..")
       ->delimiter(',')
       ->allow_extra_args(false);
-  command->add_option("--vmm-page", options->selection.vmm_pages, "4K, 2M, 1G, for nested; default: all")
+  command
+      ->add_option("--vmm-page", options->selection.vmm_pages,
+                   "4K, 2M, 1G, where the mode has nested pages; default: all")
       ->type_name("SIZE,..")
       ->delimiter(',')
       ->allow_extra_args(false);
@@ -134,6 +156,7 @@ void add_replay(CLI::App& app, int& status) {
       ->check(CLI::Range(1, 64));
   command->add_option("--out", options->out, "write replay.csv, replay.json and replay.svg into this folder")
       ->type_name("DIR");
+  command->add_flag("--fresh", options->fresh, "caches bypassed: every access is a full walk");
   command->add_flag("--json", options->json, "one JSON object per replay on standard output");
   command->callback([options, &status] { status = replay(*options); });
 }

@@ -79,9 +79,9 @@ run: one object per access, and one per failed `expect` or commit
 
 replay: one object per mode and page sizes
   trace         name of the trace
-  mode          native or nested
-  guest_page    size of the guest's pages: 4K, 2M, 1G
-  vmm_page      size of the nested pages: 4K, 2M, 1G; absent in native mode
+  mode          native, native-ds, nested, vmm-direct, guest-direct, dual-direct, compromis or shadow
+  guest_page    size of the guest's pages: 4K, 2M, 1G, thp; absent where a guest segment stands in for them
+  vmm_page      size of the nested pages: 4K, 2M, 1G; absent where there are none
   engine        rtl, model or both
   preset        as above
   accesses      accesses replayed
@@ -90,11 +90,16 @@ replay: one object per mode and page sizes
   walks         page walks; absent when the engine does not count them
   references    page-table entries read
   references_per_walk  references / walks
+  full_walk     references of a walk with nothing cached; absent when the trace's pages differ
+  checks        addresses compared with segments; absent when the engine does not count them
+  filter_hits   of these, in range of a segment and escaped
   cycles        clock cycles; absent from the model
   cycles_per_access    cycles / accesses
-  mismatches    differences between RTL and model, and accesses that did not reach the mapped address
+  mismatches    differences between RTL and model, accesses that did not reach the mapped address, and references or
+                checks that are not those of the mode
   seconds       time that the replay took
   accesses_per_second  accesses / seconds
+  unsupported   why this build cannot do the mode, in which case nothing was replayed; absent otherwise
 
 info: one object
   version       of the program

@@ -11,35 +11,33 @@ namespace vmmu::tb {
 
 namespace {
 
-constexpr std::array<std::string_view, 2> kModes = {"native", "nested"};
-// Modes of the architecture that need segments or shadow tables, which this version does not have.
-constexpr std::array<std::string_view, 6> kLaterModes = {"native-ds",   "vmm-direct", "guest-direct",
-                                                         "dual-direct", "compromis",  "shadow"};
 constexpr std::array<std::string_view, 3> kPages = {"4K", "2M", "1G"};
+constexpr std::string_view kThp = "thp";
 
-template <std::size_t N>
-std::optional<std::size_t> position(const std::array<std::string_view, N>& names, std::string_view name) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - names.begin());
+bool known_mode(const std::string& name) {
+  return std::any_of(kModes.begin(), kModes.end(), [&name](const ModeTraits& mode) { return mode.name == name; });
 }
+
+bool known_page(const std::string& name) { return std::find(kPages.begin(), kPages.end(), name) != kPages.end(); }
 
 std::optional<std::string> judge_modes(const std::vector<std::string>& modes) {
   for (const std::string& mode : modes) {
-    if (position(kModes, mode)) continue;
-    if (position(kLaterModes, mode)) {
-      return fmt::format("--modes: `{}` is not in this version; expected native or nested", mode);
-    }
-    return fmt::format("--modes: unknown mode `{}`; expected native or nested", mode);
+    if (known_mode(mode)) continue;
+    std::string names;
+    for (const ModeTraits& known : kModes) names += fmt::format("{}{}", names.empty() ? "" : ", ", known.name);
+    return fmt::format("--modes: unknown mode `{}`; expected {}", mode, names);
   }
   return std::nullopt;
 }
 
-std::optional<std::string> judge_pages(const char* option, const std::vector<std::string>& pages) {
-  for (const std::string& page : pages) {
-    if (position(kPages, page)) continue;
-    if (page == "thp") return fmt::format("{}: `thp` is not in this version; expected 4K, 2M or 1G", option);
-    return fmt::format("{}: unknown page size `{}`; expected 4K, 2M or 1G", option, page);
+std::optional<std::string> judge_pages(const ReplaySelection& selection) {
+  for (const std::string& page : selection.guest_pages) {
+    if (known_page(page) || page == kThp) continue;
+    return fmt::format("--guest-page: unknown page size `{}`; expected 4K, 2M, 1G or thp", page);
+  }
+  for (const std::string& page : selection.vmm_pages) {
+    if (known_page(page)) continue;
+    return fmt::format("--vmm-page: unknown page size `{}`; expected 4K, 2M or 1G", page);
   }
   return std::nullopt;
 }
@@ -56,24 +54,37 @@ std::vector<PageSize> chosen_pages(const std::vector<std::string>& list) {
   return pages;
 }
 
+// One way to page the guest.
+struct GuestPages {
+  PageSize size = PageSize::k4K;
+  bool thp = false;
+};
+
+std::vector<GuestPages> guest_choices(const ReplaySelection& selection, const ModeTraits& mode) {
+  if (!mode.guest_pages) return {{}};
+  std::vector<GuestPages> choices;
+  for (const PageSize size : chosen_pages(selection.guest_pages)) choices.push_back({size, false});
+  if (!selection.guest_pages.empty() && wanted(selection.guest_pages, kThp)) choices.push_back({PageSize::k4K, true});
+  return choices;
+}
+
+std::vector<PageSize> vmm_choices(const ReplaySelection& selection, const ModeTraits& mode) {
+  if (!mode.vmm_pages) return {PageSize::k4K};
+  return chosen_pages(selection.vmm_pages);
+}
+
 }  // namespace
 
 std::variant<std::vector<ReplayCase>, std::string> select_cases(const ReplaySelection& selection) {
   if (const auto error = judge_modes(selection.modes)) return *error;
-  if (const auto error = judge_pages("--guest-page", selection.guest_pages)) return *error;
-  if (const auto error = judge_pages("--vmm-page", selection.vmm_pages)) return *error;
-  const bool nested = wanted(selection.modes, "nested");
-  if (!nested && !selection.vmm_pages.empty()) {
-    return std::string("--vmm-page: native paging has no VMM page size; add --modes nested");
-  }
+  if (const auto error = judge_pages(selection)) return *error;
   std::vector<ReplayCase> cases;
-  for (const PageSize guest : chosen_pages(selection.guest_pages)) {
-    if (wanted(selection.modes, "native")) cases.push_back({ReplayMode::Native, guest, PageSize::k4K});
-  }
-  if (!nested) return cases;
-  for (const PageSize guest : chosen_pages(selection.guest_pages)) {
-    for (const PageSize vmm : chosen_pages(selection.vmm_pages)) {
-      cases.push_back({ReplayMode::Nested, guest, vmm});
+  for (const ModeTraits& mode : kModes) {
+    if (!wanted(selection.modes, mode.name)) continue;
+    for (const GuestPages guest : guest_choices(selection, mode)) {
+      for (const PageSize vmm : vmm_choices(selection, mode)) {
+        cases.push_back({mode.mode, guest.size, vmm, guest.thp});
+      }
     }
   }
   return cases;

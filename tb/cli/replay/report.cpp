@@ -22,18 +22,25 @@ double per_second(const ReplayRow& row) {
   return row.seconds > 0 ? static_cast<double>(row.accesses) / row.seconds : 0;
 }
 
-bool nested(const ReplayRow& row) { return row.replay_case.mode == ReplayMode::Nested; }
+// Nothing was counted.
+void clear_numbers(nlohmann::ordered_json& fields) {
+  for (auto& [key, value] : fields.items()) {
+    if (value.is_number()) value = nullptr;
+  }
+}
 
 // What stands in a row, in the order of the columns, as JSON knows it: numbers stay numbers, null is what is not there.
 nlohmann::ordered_json fields(const ReportHead& head, const ReplayRow& row) {
   nlohmann::ordered_json out;
   out["trace"] = head.trace;
   out["mode"] = mode_name(row.replay_case.mode);
-  out["guest_page"] = page_name(row.replay_case.guest_page);
-  out["vmm_page"] = nullptr;
-  if (nested(row)) out["vmm_page"] = page_name(row.replay_case.vmm_page);
+  for (const char* key : {"guest_page", "vmm_page"}) out[key] = nullptr;
+  if (!guest_pages(row.replay_case).empty()) out["guest_page"] = guest_pages(row.replay_case);
+  if (!vmm_pages(row.replay_case).empty()) out["vmm_page"] = vmm_pages(row.replay_case);
   out["engine"] = head.engine;
   out["preset"] = head.preset;
+  out["unsupported"] = nullptr;
+  if (!row.unsupported.empty()) out["unsupported"] = row.unsupported;
   out["accesses"] = row.accesses;
   for (const char* key : {"l1_misses", "miss_ratio", "walks"}) out[key] = nullptr;
   if (row.misses) {
@@ -42,8 +49,13 @@ nlohmann::ordered_json fields(const ReportHead& head, const ReplayRow& row) {
   }
   if (row.walks) out["walks"] = *row.walks;
   out["references"] = row.references;
-  for (const char* key : {"references_per_walk", "cycles", "cycles_per_access"}) out[key] = nullptr;
+  for (const char* key : {"references_per_walk", "full_walk", "checks", "filter_hits", "cycles", "cycles_per_access"}) {
+    out[key] = nullptr;
+  }
   if (row.walks) out["references_per_walk"] = ratio(row.references, *row.walks);
+  if (row.wanted_per_walk) out["full_walk"] = *row.wanted_per_walk;
+  if (row.checks) out["checks"] = *row.checks;
+  if (row.filter_hits) out["filter_hits"] = *row.filter_hits;
   if (row.cycles) {
     out["cycles"] = *row.cycles;
     out["cycles_per_access"] = ratio(*row.cycles, row.accesses);
@@ -51,6 +63,7 @@ nlohmann::ordered_json fields(const ReportHead& head, const ReplayRow& row) {
   out["mismatches"] = row.mismatches;
   out["seconds"] = row.seconds;
   out["accesses_per_second"] = per_second(row);
+  if (!row.unsupported.empty()) clear_numbers(out);
   return out;
 }
 
@@ -74,7 +87,7 @@ std::string csv_cell(const nlohmann::ordered_json& value) {
   return value.is_string() ? csv_text(value.get<std::string>()) : value.dump();
 }
 
-constexpr std::size_t kColumns = 13;
+constexpr std::size_t kColumns = 15;
 using Cells = std::array<std::string, kColumns>;
 
 Cells cells(const ReplayRow& row) {
@@ -85,19 +98,25 @@ Cells cells(const ReplayRow& row) {
                         double scale, const char* format) {
     return part && whole ? fmt::format(fmt::runtime(format), scale * ratio(*part, *whole)) : std::string("-");
   };
-  return {mode_name(row.replay_case.mode),
-          page_name(row.replay_case.guest_page),
-          nested(row) ? page_name(row.replay_case.vmm_page) : "-",
-          fmt::format("{}", row.accesses),
-          count(row.misses),
-          share(row.misses, row.accesses, 100, "{:.3f}"),
-          count(row.walks),
-          fmt::format("{}", row.references),
-          share(row.references, row.walks, 1, "{:.2f}"),
-          count(row.cycles),
-          share(row.cycles, row.accesses, 1, "{:.3f}"),
-          fmt::format("{}", row.mismatches),
-          fmt::format("{:.0f}", per_second(row))};
+  const auto dash = [](const std::string& text) { return text.empty() ? std::string("-") : text; };
+  const std::optional<std::uint64_t> full_walk = row.wanted_per_walk;
+  Cells all = {mode_name(row.replay_case.mode),
+               dash(guest_pages(row.replay_case)),
+               dash(vmm_pages(row.replay_case)),
+               fmt::format("{}", row.accesses),
+               count(row.misses),
+               share(row.misses, row.accesses, 100, "{:.3f}"),
+               count(row.walks),
+               fmt::format("{}", row.references),
+               share(row.references, row.walks, 1, "{:.2f}"),
+               count(full_walk),
+               count(row.checks),
+               count(row.cycles),
+               share(row.cycles, row.accesses, 1, "{:.3f}"),
+               fmt::format("{}", row.mismatches),
+               fmt::format("{:.0f}", per_second(row))};
+  if (!row.unsupported.empty()) std::fill(all.begin() + 3, all.end(), "unsup");
+  return all;
 }
 
 std::string write_file(const std::string& path, const std::string& content) {
@@ -108,10 +127,13 @@ std::string write_file(const std::string& path, const std::string& content) {
 }
 
 std::string chart(const ReportHead& head, const std::vector<ReplayRow>& rows) {
-  const bool timed = std::all_of(rows.begin(), rows.end(), [](const ReplayRow& row) { return row.cycles.has_value(); });
+  const bool timed = std::all_of(rows.begin(), rows.end(), [](const ReplayRow& row) {
+    return row.cycles.has_value() || !row.unsupported.empty();
+  });
   std::vector<Bar> bars;
   bars.reserve(rows.size());
   for (const ReplayRow& row : rows) {
+    if (!row.unsupported.empty()) continue;
     bars.push_back(
         {case_name(row.replay_case), ratio(timed ? *row.cycles : row.references, row.accesses), row.mismatches != 0});
   }
@@ -121,7 +143,7 @@ std::string chart(const ReportHead& head, const std::vector<ReplayRow>& rows) {
 
 }  // namespace
 
-std::string mode_name(ReplayMode mode) { return mode == ReplayMode::Native ? "native" : "nested"; }
+std::string mode_name(ReplayMode mode) { return std::string(traits(mode).name); }
 
 std::string page_name(PageSize size) {
   switch (size) {
@@ -132,14 +154,28 @@ std::string page_name(PageSize size) {
   return "?";
 }
 
+std::string guest_pages(const ReplayCase& replay_case) {
+  if (!traits(replay_case.mode).guest_pages) return "";
+  return replay_case.thp ? "thp" : page_name(replay_case.guest_page);
+}
+
+std::string vmm_pages(const ReplayCase& replay_case) {
+  return traits(replay_case.mode).vmm_pages ? page_name(replay_case.vmm_page) : "";
+}
+
 std::string case_name(const ReplayCase& replay_case) {
-  const std::string guest = mode_name(replay_case.mode) + " " + page_name(replay_case.guest_page);
-  return replay_case.mode == ReplayMode::Native ? guest : guest + "+" + page_name(replay_case.vmm_page);
+  const std::string guest = guest_pages(replay_case);
+  const std::string vmm = vmm_pages(replay_case);
+  std::string name = mode_name(replay_case.mode);
+  if (!guest.empty()) name += " " + guest;
+  if (!vmm.empty()) name += (guest.empty() ? " +" : "+") + vmm;
+  return name;
 }
 
 std::string table(const ReportHead& head, const std::vector<ReplayRow>& rows) {
   std::vector<Cells> lines = {{"mode", "guest", "vmm", "accesses", "L1 misses", "miss %", "walks", "references",
-                               "refs/walk", "cycles", "cycles/access", "mismatches", "accesses/s"}};
+                               "refs/walk", "full walk", "checks", "cycles", "cycles/access", "mismatches",
+                               "accesses/s"}};
   for (const ReplayRow& row : rows) lines.push_back(cells(row));
   std::array<std::size_t, kColumns> widths{};
   for (const Cells& line : lines) {

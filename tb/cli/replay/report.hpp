@@ -16,8 +16,11 @@ struct ReportHead {
 };
 
 std::string mode_name(ReplayMode mode);
-std::string page_name(PageSize size);                  // 4K, 2M, 1G
-std::string case_name(const ReplayCase& replay_case);  // "native 4K", "nested 4K+2M"
+std::string page_name(PageSize size);  // 4K, 2M, 1G
+// Page sizes of a case, as text; empty when they mean nothing to the mode.
+std::string guest_pages(const ReplayCase& replay_case);  // 4K, 2M, 1G, thp
+std::string vmm_pages(const ReplayCase& replay_case);
+std::string case_name(const ReplayCase& replay_case);  // "native 4K", "nested 4K+2M", "guest-direct +4K"
 
 // A table with aligned columns; `-` stands for what an engine does not have.
 std::string table(const ReportHead& head, const std::vector<ReplayRow>& rows);

@@ -28,7 +28,10 @@ class Judge {
     for (const std::string& difference : record.differences) note(difference);
     const GuestVirt gva = record.access.gva;
     const auto* translation = std::get_if<Translation>(&record.result);
-    const Translation expected = space_.expected(gva);
+    const Expectation expectation = space_.expected(gva);
+    const Translation& expected = expectation.translation;
+    references_ += expectation.references;
+    checks_ += expectation.checks;
     if (translation != nullptr && *translation == expected) return;
     ++wrong_;
     if (translation == nullptr) {
@@ -45,6 +48,9 @@ class Judge {
   std::uint64_t answered() const { return answered_; }
   std::uint64_t wrong() const { return wrong_; }
   std::uint64_t differences() const { return differences_; }
+  // What the accesses cost with nothing cached.
+  std::uint64_t references() const { return references_; }
+  std::uint64_t checks() const { return checks_; }
   std::vector<std::string>& samples() { return samples_; }
 
   void note(std::string text) {
@@ -56,6 +62,8 @@ class Judge {
   std::uint64_t answered_ = 0;
   std::uint64_t wrong_ = 0;
   std::uint64_t differences_ = 0;
+  std::uint64_t references_ = 0;
+  std::uint64_t checks_ = 0;
   std::vector<std::string> samples_;
 };
 
@@ -63,7 +71,8 @@ using Counts = std::map<Counter, std::optional<std::uint64_t>>;
 
 Counts read_counters(Engine& engine) {
   Counts counts;
-  for (const Counter counter : {Counter::Refs, Counter::L1Hits, Counter::Walks}) {
+  for (const Counter counter :
+       {Counter::Refs, Counter::L1Hits, Counter::Walks, Counter::SegmentChecks, Counter::FilterHits}) {
     counts[counter] = engine.counter(counter);
   }
   return counts;
@@ -77,18 +86,55 @@ std::optional<std::uint64_t> since(const Counts& before, const Counts& after, Co
   return *end - *begin;
 }
 
+// Builds the address space in the engine's memory and makes its registers active. Returns why not, or an empty string.
+std::string set_up(Engine& engine, const AddressSpace& space) {
+  if (space.shadow_row()) engine.set_shadow_row(0, 0, *space.shadow_row());
+  if (engine.commit(0, space.regs()) != CommitStatus::Ok) return "the MMU rejected the registers at COMMIT";
+  if (engine.held(0)) return "the MMU did not find the shadow root";
+  return "";
+}
+
+// Holds a count against what the layout says. Caches can only lower it.
+void check_count(Judge& judge, ReplayRow& row, const char* what, std::optional<std::uint64_t> counted,
+                 std::uint64_t wanted, bool exact) {
+  if (!counted || (exact ? *counted == wanted : *counted <= wanted)) return;
+  ++row.mismatches;
+  judge.note(fmt::format("{} {}, expected {}{}", *counted, what, exact ? "" : "at most ", wanted));
+}
+
+void check_cost(Judge& judge, ReplayRow& row, bool uncached) {
+  if (uncached) {
+    check_count(judge, row, "references", row.references, judge.references(), true);
+    check_count(judge, row, "segment checks", row.checks, judge.checks(), true);
+  } else if (row.walks && row.wanted_per_walk) {
+    check_count(judge, row, "references", row.references, *row.walks * *row.wanted_per_walk, false);
+  }
+}
+
 }  // namespace
+
+Capabilities capabilities_of(const Engine& engine) {
+  return {engine.pa_bits(), engine.num_vmm_segments(), engine.shadow_roots()};
+}
 
 std::variant<ReplayRow, std::string> replay_once(Engine& engine, const ReplayCase& replay_case, const Trace& trace,
                                                  const std::vector<std::uint64_t>& pages,
-                                                 const std::function<void(std::uint64_t)>& done) {
+                                                 const std::function<void(std::uint64_t)>& done, Caches caches) {
+  ReplayRow row;
+  row.replay_case = replay_case;
+  const Capabilities capabilities = capabilities_of(engine);
+  if (const auto reason = missing(replay_case.mode, capabilities)) {
+    row.unsupported = *reason;
+    done(trace.accesses.size());
+    return row;
+  }
   engine.reset();
-  auto built = AddressSpace::build(replay_case, pages, engine.pa_bits(),
+  engine.set_cache_bypass(caches == Caches::Bypassed);
+  auto built = AddressSpace::build(replay_case, pages, capabilities,
                                    [&](HostPhys addr, std::uint64_t word) { engine.poke(addr, word); });
   if (auto* error = std::get_if<std::string>(&built)) return std::move(*error);
   const AddressSpace& space = std::get<AddressSpace>(built);
-  if (engine.commit(0, space.regs()) != CommitStatus::Ok)
-    return std::string("the MMU rejected the registers at COMMIT");
+  if (std::string error = set_up(engine, space); !error.empty()) return error;
 
   Judge judge(space);
   engine.on_complete([&judge](const AccessRecord& record) { judge(record); });
@@ -108,13 +154,14 @@ std::variant<ReplayRow, std::string> replay_once(Engine& engine, const ReplayCas
   engine.sync();
   done(unreported);
 
-  ReplayRow row;
-  row.replay_case = replay_case;
   row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   row.accesses = trace.accesses.size();
   const Counts after = read_counters(engine);
   row.references = since(before, after, Counter::Refs).value_or(0);
   row.walks = since(before, after, Counter::Walks);
+  row.checks = since(before, after, Counter::SegmentChecks);
+  row.filter_hits = since(before, after, Counter::FilterHits);
+  row.wanted_per_walk = space.references_per_walk();
   if (const auto hits = since(before, after, Counter::L1Hits)) row.misses = row.accesses - *hits;
   if (const std::uint64_t cycles = engine.cycles() - first_cycle; cycles != 0) row.cycles = cycles;
   // The sink refers to what ends here.
@@ -128,12 +175,13 @@ std::variant<ReplayRow, std::string> replay_once(Engine& engine, const ReplayCas
   // The engine counts its own differences; those of a record are among them.
   const std::uint64_t differences = std::max(engine.mismatches() - first_mismatch, judge.differences());
   row.mismatches = differences + judge.wrong() + lost;
+  if (lost == 0) check_cost(judge, row, caches == Caches::Bypassed || !row.misses);
   row.samples = std::move(judge.samples());
   return row;
 }
 
 ReplayResult replay_all(const MakeEngine& make_engine, const std::vector<ReplayCase>& cases, const Trace& trace,
-                        unsigned jobs, const std::function<void(std::uint64_t)>& progress) {
+                        unsigned jobs, const std::function<void(std::uint64_t)>& progress, Caches caches) {
   const std::vector<std::uint64_t> pages = touched_pages(trace.accesses);
   ReplayResult result;
   result.rows.resize(cases.size());
@@ -154,7 +202,7 @@ ReplayResult replay_all(const MakeEngine& make_engine, const std::vector<ReplayC
     try {
       for (std::size_t i = next++; i < cases.size(); i = next++) {
         const std::unique_ptr<Engine> engine = make_engine();
-        auto replayed = replay_once(*engine, cases[i], trace, pages, done);
+        auto replayed = replay_once(*engine, cases[i], trace, pages, done, caches);
         if (const auto* error = std::get_if<std::string>(&replayed)) return fail(*error);
         result.rows[i] = std::get<ReplayRow>(std::move(replayed));
       }

@@ -25,6 +25,11 @@ struct ReplayRow {
   std::optional<std::uint64_t> misses;  // accesses that no L1 TLB entry answered
   std::optional<std::uint64_t> walks;
   std::optional<std::uint64_t> cycles;
+  std::optional<std::uint64_t> checks;       // addresses compared with segments
+  std::optional<std::uint64_t> filter_hits;  // of these, in range and escaped
+  // References of a full walk, where all pages of the trace cost the same.
+  std::optional<unsigned> wanted_per_walk;
+  std::string unsupported;           // not empty: why this build cannot do the mode; nothing was replayed
   std::uint64_t mismatches = 0;      // lock-step differences, wrong answers and answers that never came
   std::vector<std::string> samples;  // the first few mismatches, in words
   double seconds = 0;                // wall clock, without building the tables
@@ -32,11 +37,19 @@ struct ReplayRow {
 
 using MakeEngine = std::function<std::unique_ptr<Engine>()>;
 
-// Replays once. `done` is raised by the number of accesses issued, as they are. An error says why the trace cannot be
-// replayed this way.
+// Caches bypassed: nothing looked up, nothing kept.
+enum class Caches : std::uint8_t { On, Bypassed };
+
+// What the engine's build has.
+Capabilities capabilities_of(const Engine& engine);
+
+// Replays once. References and checks are held against what the layout says: equal where nothing is cached, so on the
+// model and with caches bypassed; otherwise not more than the walks can need. `done` is raised by the number of
+// accesses issued, as they are. An error says why the trace cannot be replayed this way.
 std::variant<ReplayRow, std::string> replay_once(Engine& engine, const ReplayCase& replay_case, const Trace& trace,
                                                  const std::vector<std::uint64_t>& pages,
-                                                 const std::function<void(std::uint64_t)>& done);
+                                                 const std::function<void(std::uint64_t)>& done,
+                                                 Caches caches = Caches::On);
 
 struct ReplayResult {
   std::vector<ReplayRow> rows;  // one per case, in the order of the cases
@@ -46,6 +59,6 @@ struct ReplayResult {
 // Replays every case, each on an engine of its own, up to `jobs` at a time. `progress` gets the total of accesses
 // issued so far; calls come from several threads, one at a time.
 ReplayResult replay_all(const MakeEngine& make_engine, const std::vector<ReplayCase>& cases, const Trace& trace,
-                        unsigned jobs, const std::function<void(std::uint64_t)>& progress);
+                        unsigned jobs, const std::function<void(std::uint64_t)>& progress, Caches caches = Caches::On);
 
 }  // namespace vmmu::tb

@@ -36,17 +36,19 @@ std::vector<nlohmann::json> rows(const std::string& out) {
 
 // Four accesses by lackey's lines: a fetch, a read that crosses a page (two), and a write.
 constexpr const char* kLackey = "==7== Lackey\nI  00400000,4\n L 1ffeffeffe,8\n S 1ffefff000,8\n";
+// 3 native, 1 direct segment, 9 nested, 3 VMM Direct, 3 Guest Direct, 1 Dual Direct, 3 Compromis, 9 shadow.
+constexpr std::size_t kAllRows = 32;
 constexpr const char* kText = "x 0x400000 4\nr 0x1ffeffeffe 8\nw 0x1ffefff000 8\n";
 
 }  // namespace
 
-TEST_CASE("replay command: twelve rows with exact references on the model", "[replay]") {
+TEST_CASE("replay command: a row for each mode and size, with exact references on the model", "[replay]") {
   const TempFolder folder;
   for (const char* content : {kLackey, kText}) {
     const Outcome outcome = replay(folder, folder.file("trace", content) + " --engine model --json");
     REQUIRE(outcome.status == 0);
     const auto objects = rows(outcome.out);
-    REQUIRE(objects.size() == 12);
+    REQUIRE(objects.size() == kAllRows);
     for (const auto& object : objects) {
       CHECK(object["accesses"] == 4);
       CHECK(object["mismatches"] == 0);
@@ -55,11 +57,13 @@ TEST_CASE("replay command: twelve rows with exact references on the model", "[re
     }
     CHECK(objects[0]["mode"] == "native");
     CHECK(objects[0]["references"] == 4 * 4);
-    CHECK(objects[3]["mode"] == "nested");
-    CHECK(objects[3]["guest_page"] == "4K");
-    CHECK(objects[3]["vmm_page"] == "4K");
-    CHECK(objects[3]["references"] == 4 * 24);
-    CHECK(objects[11]["references"] == 4 * 8);
+    CHECK(objects[3]["mode"] == "native-ds");
+    CHECK(objects[3]["references"] == 0);
+    CHECK(objects[4]["mode"] == "nested");
+    CHECK(objects[4]["guest_page"] == "4K");
+    CHECK(objects[4]["vmm_page"] == "4K");
+    CHECK(objects[4]["references"] == 4 * 24);
+    CHECK(objects[12]["references"] == 4 * 8);
   }
 }
 
@@ -76,6 +80,38 @@ TEST_CASE("replay command: options choose the rows, wherever they stand", "[repl
   }
 }
 
+TEST_CASE("replay command: every mode costs what the architecture says", "[replay]") {
+  const TempFolder folder;
+  const std::string trace = folder.file("trace", kText);
+  const auto objects = rows(replay(folder, trace + " --engine model --json --fresh --guest-page 4K --vmm-page 4K").out);
+  REQUIRE(objects.size() == 8);
+  const char* names[] = {"native",       "native-ds",   "nested",    "vmm-direct",
+                         "guest-direct", "dual-direct", "compromis", "shadow"};
+  const unsigned references[] = {4, 0, 24, 4, 4, 0, 4, 4};
+  const unsigned checks[] = {0, 1, 0, 5, 1, 2, 5, 0};
+  for (std::size_t i = 0; i < 8; ++i) {
+    CHECK(objects[i]["mode"] == names[i]);
+    if (objects[i].contains("unsupported")) continue;  // a build without shadow roots
+    CHECK(objects[i]["references"] == 4 * references[i]);
+    CHECK(objects[i]["full_walk"] == references[i]);
+    CHECK(objects[i]["checks"] == 4 * checks[i]);
+    CHECK(objects[i]["mismatches"] == 0);
+  }
+}
+
+TEST_CASE("replay command: what the build lacks is a row that says so", "[replay]") {
+  const TempFolder folder;
+  const Outcome outcome = replay(folder, folder.file("trace", kText) +
+                                             " --engine model --json --preset tiny --modes native,shadow"
+                                             " --guest-page 4K --vmm-page 4K");
+  CHECK(outcome.status == 0);
+  const auto objects = rows(outcome.out);
+  REQUIRE(objects.size() == 2);
+  CHECK(objects[1]["mode"] == "shadow");
+  CHECK(objects[1].contains("unsupported"));
+  CHECK(outcome.err.find("unsup") != std::string::npos);
+}
+
 TEST_CASE("replay command: the limit counts accesses, fetches included", "[replay]") {
   const TempFolder folder;
   const Outcome outcome =
@@ -88,7 +124,7 @@ TEST_CASE("replay command: - is standard input", "[replay]") {
   const TempFolder folder;
   const Outcome outcome = replay(folder, "- --engine model --json", folder.file("trace", kText));
   CHECK(outcome.status == 0);
-  CHECK(rows(outcome.out).size() == 12);
+  CHECK(rows(outcome.out).size() == kAllRows);
 }
 
 TEST_CASE("replay command: without --json a table is printed", "[replay]") {
@@ -104,7 +140,7 @@ TEST_CASE("replay command: the folder gets CSV, JSON and SVG", "[replay]") {
   const Outcome outcome =
       replay(folder, folder.file("trace", kText) + " --engine model --out " + folder.path("deep/er"));
   REQUIRE(outcome.status == 0);
-  CHECK(nlohmann::json::parse(folder.content("deep/er/replay.json")).size() == 12);
+  CHECK(nlohmann::json::parse(folder.content("deep/er/replay.json")).size() == kAllRows);
   CHECK(folder.content("deep/er/replay.csv").rfind("trace,mode,", 0) == 0);
   CHECK(folder.content("deep/er/replay.svg").rfind("<svg", 0) == 0);
 }
@@ -141,8 +177,8 @@ TEST_CASE("replay command: unusable options end with status 2 and nothing writte
   const TempFolder folder;
   const std::string trace = folder.file("trace", kText) + " --engine model --out " + folder.path("out");
   for (const char* options :
-       {"--modes vmm-direct", "--modes bogus", "--guest-page thp", "--vmm-page 3M", "--limit 0", "--limit many",
-        "--jobs 0", "--modes native --vmm-page 4K", "--nonsense", "--preset huge"}) {
+       {"--modes bogus", "--modes native,vmm", "--guest-page huge", "--vmm-page thp", "--vmm-page 3M", "--limit 0",
+        "--limit many", "--jobs 0", "--nonsense", "--preset huge", "--preset tiny --modes shadow"}) {
     INFO(options);
     const Outcome outcome = replay(folder, trace + " " + options);
     CHECK(outcome.status == 2);

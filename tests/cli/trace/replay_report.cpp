@@ -21,6 +21,9 @@ ReplayRow timed_row() {
   row.references = 190;
   row.misses = 12;
   row.walks = 10;
+  row.wanted_per_walk = 19;
+  row.checks = 0;
+  row.filter_hits = 0;
   row.cycles = 2500;
   row.seconds = 0.5;
   return row;
@@ -60,6 +63,10 @@ TEST_CASE("report: a row's JSON has the documented keys", "[report]") {
   CHECK(json["l1_misses"] == 12);
   CHECK(json["miss_ratio"] == 0.012);
   CHECK(json["references_per_walk"] == 19.0);
+  CHECK(json["full_walk"] == 19);
+  CHECK(json["checks"] == 0);
+  CHECK(json["filter_hits"] == 0);
+  CHECK_FALSE(json.contains("unsupported"));
   CHECK(json["cycles_per_access"] == 2.5);
   CHECK(json["accesses_per_second"] == 2000.0);
 }
@@ -67,13 +74,46 @@ TEST_CASE("report: a row's JSON has the documented keys", "[report]") {
 TEST_CASE("report: what an engine does not have is absent from JSON, empty in CSV and a dash in the table",
           "[report]") {
   const auto json = nlohmann::json::parse(json_object(kHead, untimed_row()));
-  for (const char* key : {"vmm_page", "l1_misses", "cycles", "cycles_per_access"}) {
+  for (const char* key :
+       {"vmm_page", "l1_misses", "full_walk", "checks", "filter_hits", "cycles", "cycles_per_access"}) {
     INFO(key);
     CHECK_FALSE(json.contains(key));
   }
   const std::string text = csv(kHead, {timed_row(), untimed_row()});
-  CHECK(text.find("\"native\",\"1G\",,\"rtl\",\"server\",1000,,,1000,2000,2.0,,,0,") != std::string::npos);
+  CHECK(text.find("\"native\",\"1G\",,\"rtl\",\"server\",,1000,,,1000,2000,2.0,,,,,,0,") != std::string::npos);
   CHECK(table(kHead, {untimed_row()}).find("native     1G    -") != std::string::npos);
+}
+
+TEST_CASE("report: sizes that mean nothing to a mode are left out", "[report]") {
+  const auto name = [](ReplayMode mode) { return case_name({mode, PageSize::k2M, PageSize::k1G}); };
+  CHECK(name(ReplayMode::Native) == "native 2M");
+  CHECK(name(ReplayMode::NativeDs) == "native-ds");
+  CHECK(name(ReplayMode::Nested) == "nested 2M+1G");
+  CHECK(name(ReplayMode::VmmDirect) == "vmm-direct 2M");
+  CHECK(name(ReplayMode::GuestDirect) == "guest-direct +1G");
+  CHECK(name(ReplayMode::DualDirect) == "dual-direct");
+  CHECK(name(ReplayMode::Compromis) == "compromis 2M");
+  CHECK(name(ReplayMode::Shadow) == "shadow 2M+1G");
+  CHECK(case_name({ReplayMode::Nested, PageSize::k4K, PageSize::k4K, true}) == "nested thp+4K");
+  ReplayRow row = untimed_row();
+  row.replay_case.mode = ReplayMode::GuestDirect;
+  const auto json = nlohmann::json::parse(json_object(kHead, row));
+  CHECK_FALSE(json.contains("guest_page"));
+  CHECK(json["vmm_page"] == "4K");
+}
+
+TEST_CASE("report: a mode that the build lacks is a row with the reason and no numbers", "[report]") {
+  ReplayRow row;
+  row.replay_case.mode = ReplayMode::Shadow;
+  row.unsupported = "no shadow roots";
+  const auto json = nlohmann::json::parse(json_object(kHead, row));
+  CHECK(json["mode"] == "shadow");
+  CHECK(json["unsupported"] == "no shadow roots");
+  for (const char* key : {"accesses", "references", "mismatches", "seconds"}) CHECK_FALSE(json.contains(key));
+  CHECK(table(kHead, {row}).find("unsup") != std::string::npos);
+  const std::string text = csv(kHead, {row, timed_row()});
+  CHECK(count(text, "\r\n") == 3);
+  CHECK(text.find("\"no shadow roots\",,") != std::string::npos);
 }
 
 TEST_CASE("report: CSV quotes text, has one heading and as many cells in every line", "[report]") {
