@@ -34,10 +34,10 @@ vmmu_counters.sv
 vmmu_regs.sv
 vmmu_top.sv
 vmmu_axi4.sv
-vmmu_axi_top.sv
 vmmu_csr_regs_pkg.sv
 vmmu_csr_regs.sv
 vmmu_csr_bridge.sv
 vmmu_csr_guest.sv
 vmmu_csr_inv.sv
 vmmu_csr_axil.sv
+vmmu_axi_top.sv

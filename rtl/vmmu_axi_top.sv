@@ -1,4 +1,5 @@
-// vmmu_top behind an AXI4 master: what a system on chip instantiates. Wiring only.
+// What a system on chip instantiates: vmmu_top, its memory port behind an AXI4 master, its registers behind AXI4-Lite.
+// Wiring only. Ports and handshakes: docs/interface.md; a system around it: docs/integration.md.
 module vmmu_axi_top
   import vmmu_pkg::*;
 #(
@@ -16,12 +17,26 @@ module vmmu_axi_top
     output logic [Cfg.NumPorts-1:0] rsp_valid_o,
     input  logic [Cfg.NumPorts-1:0] rsp_ready_i,
     output rsp_t [Cfg.NumPorts-1:0] rsp_o,
-    // registers
-    input  logic     reg_req_valid_i,
-    output logic     reg_req_ready_o,
-    input  reg_req_t reg_req_i,
-    output logic     reg_rsp_valid_o,
-    output reg_rsp_t reg_rsp_o,
+    // registers: AXI4-Lite
+    input  logic                    s_axil_awvalid,
+    output logic                    s_axil_awready,
+    input  logic [RegAddrWidth-1:0] s_axil_awaddr,
+    input  logic [2:0]              s_axil_awprot,
+    input  logic                    s_axil_wvalid,
+    output logic                    s_axil_wready,
+    input  logic [31:0]             s_axil_wdata,
+    input  logic [3:0]              s_axil_wstrb,
+    output logic                    s_axil_bvalid,
+    input  logic                    s_axil_bready,
+    output logic [1:0]              s_axil_bresp,
+    input  logic                    s_axil_arvalid,
+    output logic                    s_axil_arready,
+    input  logic [RegAddrWidth-1:0] s_axil_araddr,
+    input  logic [2:0]              s_axil_arprot,
+    output logic                    s_axil_rvalid,
+    input  logic                    s_axil_rready,
+    output logic [31:0]             s_axil_rdata,
+    output logic [1:0]              s_axil_rresp,
     // invalidations
     input  logic     inv_req_valid_i,
     output logic     inv_req_ready_o,
@@ -76,6 +91,27 @@ module vmmu_axi_top
   logic     mem_req_valid, mem_req_ready, mem_rsp_valid;
   mem_req_t mem_req;
   mem_rsp_t mem_rsp;
+  logic     reg_req_valid, reg_req_ready, reg_rsp_valid;
+  reg_req_t reg_req;
+  reg_rsp_t reg_rsp;
+  logic     inv_req_valid, inv_req_ready, inv_rsp_valid, inv_rsp_error;
+  logic [IdWidth-1:0] inv_rsp_id;
+  inv_req_t inv_req;
+
+  // ---------------------------------------------------------------- registers, and guests' share of the invalidations
+  vmmu_csr_axil #(.Preset(Preset), .Cfg(Cfg)) u_csr_axil (
+      .clk_i, .rst_ni,
+      .s_axil_awvalid, .s_axil_awready, .s_axil_awaddr, .s_axil_awprot,
+      .s_axil_wvalid, .s_axil_wready, .s_axil_wdata, .s_axil_wstrb,
+      .s_axil_bvalid, .s_axil_bready, .s_axil_bresp,
+      .s_axil_arvalid, .s_axil_arready, .s_axil_araddr, .s_axil_arprot,
+      .s_axil_rvalid, .s_axil_rready, .s_axil_rdata, .s_axil_rresp,
+      .reg_req_valid_o(reg_req_valid), .reg_req_ready_i(reg_req_ready), .reg_req_o(reg_req),
+      .reg_rsp_valid_i(reg_rsp_valid), .reg_rsp_i(reg_rsp),
+      .inv_req_valid_i, .inv_req_ready_o, .inv_req_i, .inv_rsp_valid_o, .inv_rsp_error_o, .inv_rsp_id_o,
+      .inv_req_valid_o(inv_req_valid), .inv_req_ready_i(inv_req_ready), .inv_req_o(inv_req),
+      .inv_rsp_valid_i(inv_rsp_valid), .inv_rsp_error_i(inv_rsp_error), .inv_rsp_id_i(inv_rsp_id)
+  );
 
   // ---------------------------------------------------------------- the MMU
   vmmu_top #(.Preset(Preset), .Cfg(Cfg)) u_top (
@@ -83,8 +119,10 @@ module vmmu_axi_top
       .req_valid_i, .req_ready_o, .req_i, .rsp_valid_o, .rsp_ready_i, .rsp_o,
       .mem_req_valid_o(mem_req_valid), .mem_req_ready_i(mem_req_ready), .mem_req_o(mem_req),
       .mem_rsp_valid_i(mem_rsp_valid), .mem_rsp_i(mem_rsp),
-      .reg_req_valid_i, .reg_req_ready_o, .reg_req_i, .reg_rsp_valid_o, .reg_rsp_o,
-      .inv_req_valid_i, .inv_req_ready_o, .inv_req_i, .inv_rsp_valid_o, .inv_rsp_error_o, .inv_rsp_id_o,
+      .reg_req_valid_i(reg_req_valid), .reg_req_ready_o(reg_req_ready), .reg_req_i(reg_req),
+      .reg_rsp_valid_o(reg_rsp_valid), .reg_rsp_o(reg_rsp),
+      .inv_req_valid_i(inv_req_valid), .inv_req_ready_o(inv_req_ready), .inv_req_i(inv_req),
+      .inv_rsp_valid_o(inv_rsp_valid), .inv_rsp_error_o(inv_rsp_error), .inv_rsp_id_o(inv_rsp_id),
       .irq_host_o, .irq_guest_o
   );
 

@@ -23,6 +23,7 @@ struct ReplayOptions {
   std::string trace;
   ReplaySelection selection;
   EngineChoice engine;
+  RtlChoice rtl;
   std::uint64_t limit = kNoLimit;
   std::string out;
   unsigned jobs = 1;
@@ -89,7 +90,7 @@ int replay(const ReplayOptions& options) {
   const auto read = read_trace(options.trace, options.limit);
   if (const auto* error = std::get_if<InputError>(&read)) return unusable(error->message);
   const Trace& trace = std::get<Trace>(read);
-  const MakeEngine make = [&options] { return make_engine(options.engine); };
+  const MakeEngine make = [&options] { return make_engine(options.engine, options.rtl); };
   if (const std::string obstacle = find_obstacle(make, cases, trace); !obstacle.empty()) return unusable(obstacle);
   if (!options.out.empty()) {
     if (const std::string error = make_folder(options.out); !error.empty()) return unusable(error);
@@ -104,7 +105,9 @@ int replay(const ReplayOptions& options) {
     fmt::print(stderr, "{}\n", result.error);
     return kExitMismatch;
   }
-  const ReportHead head{options.trace, options.engine.engine, options.engine.preset};
+  // Cycles behind AXI4 are those of an interconnect that waits at random: the report says so.
+  const ReportHead head{options.trace, options.engine.engine + (options.rtl.axi ? " --axi" : ""),
+                        options.engine.preset};
   if (options.json) {
     for (const ReplayRow& row : result.rows) fmt::print("{}\n", json_object(head, row));
   } else {
@@ -148,6 +151,11 @@ void add_replay(CLI::App& app, int& status) {
       ->delimiter(',')
       ->allow_extra_args(false);
   add_engine_options(*command, options->engine);
+  command->add_flag("--axi", options->rtl.axi,
+                    "the RTL behind vmmu_axi_top, with random latency, order and back-pressure");
+  command->add_option("--seed", options->rtl.seed, "of the RTL's unreset state and of what --axi draws")
+      ->type_name("N")
+      ->capture_default_str();
   command->add_option("--limit", options->limit, "replay only the first N accesses, fetches included")
       ->type_name("N")
       ->check(CLI::PositiveNumber);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "device/axi.hpp"
+#include "device/axil.hpp"
 #include "engine/engine.hpp"
 
 namespace vmmu::tb {
@@ -48,6 +49,7 @@ struct DeviceInputs {
     std::uint16_t vpid = 0;
   } inv;
   AxiFromSubordinate axi;  // vmmu_axi_tb only, in place of mem_req_ready and mem_rsp
+  AxilFromManager axil;    // vmmu_axi_tb only, in place of reg
 };
 
 // What the RTL drives, as it stands when the clock is about to rise.
@@ -89,6 +91,7 @@ struct DeviceOutputs {
     bool error = false;
   } mem_rsp;
   AxiFromManager axi;
+  AxilFromSubordinate axil;  // vmmu_axi_tb only, in place of the four that follow
   bool reg_req_ready = false;
   bool reg_rsp_valid = false;
   std::uint64_t reg_rdata = 0;

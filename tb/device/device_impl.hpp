@@ -13,7 +13,7 @@
 
 namespace vmmu::tb {
 
-// The tops differ in their memory side.
+// The tops differ in their memory side and in their register side.
 template <class Model>
 concept HasAxi = requires(Model& m) {
   m.m_axi_arvalid;
@@ -88,10 +88,7 @@ class VerilatedDevice final : public Device {
     m.req_implicit_i = in.req.implicit;
     m.rsp_ready_i = in.rsp_ready;
     drive_memory(m);
-    m.reg_req_valid_i = in.reg.valid;
-    m.reg_req_write_i = in.reg.write;
-    m.reg_req_addr_i = in.reg.addr;
-    m.reg_req_wdata_i = in.reg.wdata;
+    drive_registers(m);
     m.inv_req_valid_i = in.inv.valid;
     m.inv_req_op_i = in.inv.op;
     m.inv_req_ctx_i = in.inv.ctx;
@@ -125,6 +122,44 @@ class VerilatedDevice final : public Device {
   }
 
   template <class M>
+  void drive_registers(M& m) const {
+    if constexpr (HasAxi<M>) {
+      m.s_axil_arvalid = in.axil.ar.valid;
+      m.s_axil_araddr = in.axil.ar.addr;
+      m.s_axil_arprot = in.axil.ar.prot;
+      m.s_axil_awvalid = in.axil.aw.valid;
+      m.s_axil_awaddr = in.axil.aw.addr;
+      m.s_axil_awprot = in.axil.aw.prot;
+      m.s_axil_wvalid = in.axil.w.valid;
+      m.s_axil_wdata = in.axil.w.data;
+      m.s_axil_wstrb = in.axil.w.strb;
+      m.s_axil_rready = in.axil.r_ready;
+      m.s_axil_bready = in.axil.b_ready;
+    } else {
+      m.reg_req_valid_i = in.reg.valid;
+      m.reg_req_write_i = in.reg.write;
+      m.reg_req_addr_i = in.reg.addr;
+      m.reg_req_wdata_i = in.reg.wdata;
+    }
+  }
+
+  template <class M>
+  void sample_registers(const M& m) {
+    if constexpr (HasAxi<M>) {
+      out.axil.ar_ready = m.s_axil_arready;
+      out.axil.aw_ready = m.s_axil_awready;
+      out.axil.w_ready = m.s_axil_wready;
+      out.axil.r = {bool(m.s_axil_rvalid), m.s_axil_rdata, static_cast<AxiResp>(m.s_axil_rresp)};
+      out.axil.b = {bool(m.s_axil_bvalid), static_cast<AxiResp>(m.s_axil_bresp)};
+    } else {
+      out.reg_req_ready = m.reg_req_ready_o;
+      out.reg_rsp_valid = m.reg_rsp_valid_o;
+      out.reg_rdata = m.reg_rsp_rdata_o;
+      out.reg_error = m.reg_rsp_error_o;
+    }
+  }
+
+  template <class M>
   void sample_axi(const M& m) {
     if constexpr (HasAxi<M>) {
       out.mem_req_ready = m.mem_req_ready_o;
@@ -149,10 +184,7 @@ class VerilatedDevice final : public Device {
     if (out.mem_req_valid) {
       out.mem_req = {m.mem_req_op_o, m.mem_req_id_o, m.mem_req_addr_o, m.mem_req_wdata_o, m.mem_req_expected_o};
     }
-    out.reg_req_ready = m.reg_req_ready_o;
-    out.reg_rsp_valid = m.reg_rsp_valid_o;
-    out.reg_rdata = m.reg_rsp_rdata_o;
-    out.reg_error = m.reg_rsp_error_o;
+    sample_registers(m);
     out.inv_req_ready = m.inv_req_ready_o;
     out.inv_rsp_valid = m.inv_rsp_valid_o;
     out.inv_error = m.inv_rsp_error_o;

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "registers/register_table.hpp"
+
 namespace vmmu::tb {
 namespace {
+
+constexpr std::uint32_t kGuestPage = 0x1000;  // of a context, above its host page
 
 Result result_of(const DeviceOutputs::Response& r) {
   if (r.fault_kind == 0) {
@@ -17,11 +21,26 @@ Result result_of(const DeviceOutputs::Response& r) {
                r.fault_addr};
 }
 
+// Whether a register of 64 bits lies there. An address without a register is taken for 32: its first word tells.
+bool wide(std::uint32_t addr) {
+  const RegisterPage page = addr < reg::kHostBase      ? RegisterPage::Global
+                            : (addr & kGuestPage) != 0 ? RegisterPage::Guest
+                                                       : RegisterPage::Host;
+  const std::uint32_t offset = addr & (kGuestPage - 1);
+  for (const RegisterInfo& info : kRegisterTable) {
+    if (info.page == page && info.width == 64 && offset >= info.offset && offset < info.offset + 8 * info.count) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 Rig::Rig(const RigOptions& options)
     : device_(make_device(options.preset, options.device)),
       memory_(make_memory(options)),
+      axil_(options.device.seed + 2, options.axil_stall_percent),
       random_(options.device.seed + 1),
       response_stall_(options.response_stall_percent),
       hang_limit_(options.hang_limit) {
@@ -51,22 +70,33 @@ void Rig::reset() {
   staged_segments_.reset();
   memory_->reset();
   axi_checker_.reset();
+  axil_.reset();
+  axil_checker_.reset();
   for (unsigned i = 0; i < 3; ++i) {
     device_->settle();
-    if (axi_memory_ != nullptr && i > 0) axi_checker_.sample(now_, false, device_->out.axi, device_->in.axi);
+    if (i > 0) sample_axi(false);
     device_->tick();
     ++now_;
   }
   device_->in.rst_n = true;
 }
 
+void Rig::sample_axi(bool rst_n) {
+  if (axi_memory_ == nullptr) return;
+  axi_checker_.sample(now_, rst_n, device_->out.axi, device_->in.axi);
+  axil_checker_.sample(now_, rst_n, device_->in.axil, device_->out.axil);
+}
+
 void Rig::cycle() {
   Device& d = *device_;
   memory_->drive(now_, d.in);
+  if (axi_memory_ != nullptr) axil_.drive(d.in.axil);
   d.in.rsp_ready = response_stall_ == 0 || random_() % 100 >= response_stall_;
   d.settle();
   memory_->sample(now_, d.in, d.out);
-  if (axi_memory_ != nullptr) axi_checker_.sample(now_, true, d.out.axi, d.in.axi);
+  sample_axi(true);
+  if (on_cycle) on_cycle();
+  if (axi_memory_ != nullptr) axil_.sample(d.in.axil, d.out.axil);
   if (d.out.rsp_valid || response_waited_) sample_response();
   if (invalidation_pending() || d.out.inv_rsp_valid) sample_invalidation();
   d.tick();
@@ -126,7 +156,29 @@ void Rig::sample_invalidation() {
   }
 }
 
+std::optional<std::uint32_t> Rig::read_word(std::uint32_t addr) {
+  std::optional<AxilReply> reply;
+  axil_.queue_read(addr, [&reply](const AxilReply& r) { reply = r; });
+  until([&] { return reply.has_value(); }, "answer to a register read over AXI4-Lite");
+  if (reply->resp != AxiResp::Okay) return std::nullopt;
+  return reply->data;
+}
+
+bool Rig::write_word(std::uint32_t addr, std::uint64_t word) {
+  std::optional<AxilReply> reply;
+  axil_.queue_write(addr, static_cast<std::uint32_t>(word), [&reply](const AxilReply& r) { reply = r; });
+  until([&] { return reply.has_value(); }, "answer to a register write over AXI4-Lite");
+  return reply->resp == AxiResp::Okay;
+}
+
 std::optional<std::uint64_t> Rig::read_register(std::uint32_t addr) {
+  if (axi_memory_ != nullptr) {
+    const auto low = read_word(addr);
+    if (!low || !wide(addr)) return low;
+    const auto high = read_word(addr + 4);
+    if (!high) return std::nullopt;
+    return *low | std::uint64_t{*high} << 32;
+  }
   auto& r = device_->in.reg;
   r = {true, false, addr, 0};
   until([&] { return device_->out.reg_req_ready; }, "acceptance of a register read");
@@ -137,6 +189,7 @@ std::optional<std::uint64_t> Rig::read_register(std::uint32_t addr) {
 }
 
 bool Rig::write_register(std::uint32_t addr, std::uint64_t word) {
+  if (axi_memory_ != nullptr) return write_word(addr, word) && (!wide(addr) || write_word(addr + 4, word >> 32));
   auto& r = device_->in.reg;
   r = {true, true, addr, word};
   until([&] { return device_->out.reg_req_ready; }, "acceptance of a register write");
@@ -236,6 +289,7 @@ std::vector<std::string> Rig::take_errors() {
   errors.insert(errors.end(), errors_.begin(), errors_.end());
   errors_.clear();
   for (const AxiViolation& violation : axi_checker_.take()) errors.push_back(violation.text);
+  for (const AxilViolation& violation : axil_checker_.take()) errors.push_back(violation.text);
   return errors;
 }
 

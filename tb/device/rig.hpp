@@ -13,6 +13,8 @@
 
 #include "device/axi_checker.hpp"
 #include "device/axi_memory.hpp"
+#include "device/axil_checker.hpp"
+#include "device/axil_manager.hpp"
 #include "device/device.hpp"
 #include "device/memory.hpp"
 #include "device/register_map.hpp"
@@ -41,6 +43,7 @@ struct RigOptions {
   DeviceOptions device;
   MemoryTiming timing;
   AxiBehaviour axi;                      // with device.axi: memory is an AXI4 subordinate, under a checker
+  unsigned axil_stall_percent = 0;       // with device.axi: registers are reached over AXI4-Lite, see AxilManager
   unsigned response_stall_percent = 0;   // share of cycles without rsp_ready, 0 .. 99
   std::uint64_t hang_limit = 2'000'000;  // cycles that anything may take
 };
@@ -61,11 +64,13 @@ class Rig {
   Memory& memory() { return *memory_; }
   AxiMemory* axi_memory() { return axi_memory_; }  // null without device.axi
   const AxiChecker& axi_checker() const { return axi_checker_; }
+  AxilManager& axil() { return axil_; }  // of no use without device.axi
+  const AxilChecker& axil_checker() const { return axil_checker_; }
   SparseMem& words() { return words_; }
   const SparseMem& words() const { return words_; }
   void set_response_stall(unsigned percent) { response_stall_ = percent; }
 
-  // Register port, until the response.
+  // Register port, until the response. Over AXI4-Lite a register of 64 bits takes two accesses, low word first.
   std::optional<std::uint64_t> read_register(std::uint32_t addr);  // empty: error reply
   bool write_register(std::uint32_t addr, std::uint64_t word);     // false: error reply
   // A read that must succeed.
@@ -95,6 +100,9 @@ class Rig {
   std::function<void()> on_invalidation_accepted;
   std::function<void()> on_invalidation_acknowledged;
 
+  // Called in each cycle, when inputs and outputs stand as they will at the rising edge.
+  std::function<void()> on_cycle;
+
   // Until nothing is outstanding at the memory port and has not been for a few cycles.
   void settle();
 
@@ -104,6 +112,9 @@ class Rig {
  private:
   template <class Done>
   void until(Done done, const char* what);
+  void sample_axi(bool rst_n);
+  std::optional<std::uint32_t> read_word(std::uint32_t addr);
+  bool write_word(std::uint32_t addr, std::uint64_t word);
   void sample_response();
   void sample_invalidation();
   void clear_inputs();
@@ -114,6 +125,8 @@ class Rig {
   AxiMemory* axi_memory_ = nullptr;
   std::unique_ptr<Memory> memory_;
   AxiChecker axi_checker_;
+  AxilManager axil_;
+  AxilChecker axil_checker_;
   std::mt19937_64 random_;
   unsigned response_stall_ = 0;
   std::uint64_t hang_limit_;

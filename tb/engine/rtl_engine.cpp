@@ -9,7 +9,7 @@
 namespace vmmu::tb {
 namespace {
 
-// What a real interconnect may do to the AXI4 master. None of it changes what an access means.
+// What a real interconnect may do to the AXI4 master and the AXI4-Lite port. None of it changes what an access means.
 void add_axi_trouble(const EngineOptions& options, RigOptions& r) {
   r.device.axi = true;
   r.timing.latency_min = 1;
@@ -18,6 +18,7 @@ void add_axi_trouble(const EngineOptions& options, RigOptions& r) {
   r.timing.stall_percent = 30;
   r.axi.exclusive_fail_percent = 30;
   r.axi.vary_pairs = true;
+  r.axil_stall_percent = 30;
   r.axi.write_order = static_cast<AxiWriteOrder>(options.seed % 3);
 }
 

@@ -87,14 +87,25 @@ module vmmu_axi_tb
     input  logic [7:0]  m_axi_bid,
     input  logic [1:0]  m_axi_bresp,
     // registers
-    input  logic        reg_req_valid_i,
-    output logic        reg_req_ready_o,
-    input  logic        reg_req_write_i,
-    input  logic [19:0] reg_req_addr_i,
-    input  logic [63:0] reg_req_wdata_i,
-    output logic        reg_rsp_valid_o,
-    output logic [63:0] reg_rsp_rdata_o,
-    output logic        reg_rsp_error_o,
+    input  logic        s_axil_awvalid,
+    output logic        s_axil_awready,
+    input  logic [19:0] s_axil_awaddr,
+    input  logic [2:0]  s_axil_awprot,
+    input  logic        s_axil_wvalid,
+    output logic        s_axil_wready,
+    input  logic [31:0] s_axil_wdata,
+    input  logic [3:0]  s_axil_wstrb,
+    output logic        s_axil_bvalid,
+    input  logic        s_axil_bready,
+    output logic [1:0]  s_axil_bresp,
+    input  logic        s_axil_arvalid,
+    output logic        s_axil_arready,
+    input  logic [19:0] s_axil_araddr,
+    input  logic [2:0]  s_axil_arprot,
+    output logic        s_axil_rvalid,
+    input  logic        s_axil_rready,
+    output logic [31:0] s_axil_rdata,
+    output logic [1:0]  s_axil_rresp,
     // invalidation
     input  logic        inv_req_valid_i,
     output logic        inv_req_ready_o,
@@ -123,8 +134,6 @@ module vmmu_axi_tb
   rsp_t     rsp;
   mem_req_t mem_req;
   mem_rsp_t mem_rsp;
-  reg_req_t reg_req;
-  reg_rsp_t reg_rsp;
   inv_req_t inv_req;
   logic [Cfg.NumContexts-1:0] irq_guest;
 
@@ -135,11 +144,6 @@ module vmmu_axi_tb
   assign req.user     = req_user_i;
   assign req.ac       = req_ac_i;
   assign req.implicit = req_implicit_i;
-
-  assign reg_req.write = reg_req_write_i;
-  assign reg_req.half  = 2'b11;
-  assign reg_req.addr  = reg_req_addr_i;
-  assign reg_req.wdata = reg_req_wdata_i;
 
   assign inv_req.op   = inv_op_e'(inv_req_op_i);
   assign inv_req.ctx  = inv_req_ctx_i;
@@ -179,9 +183,7 @@ module vmmu_axi_tb
   assign mem_rsp_data_o     = mem_rsp.data;
   assign mem_rsp_error_o    = mem_rsp.error;
 
-  assign reg_rsp_rdata_o = reg_rsp.rdata;
-  assign reg_rsp_error_o = reg_rsp.error;
-  assign irq_guest_o     = 16'(irq_guest);
+  assign irq_guest_o = 16'(irq_guest);
 
   vmmu_axi_top #(
       .Preset(Preset)
@@ -194,11 +196,11 @@ module vmmu_axi_tb
       .rsp_valid_o,
       .rsp_ready_i,
       .rsp_o(rsp),
-      .reg_req_valid_i,
-      .reg_req_ready_o,
-      .reg_req_i(reg_req),
-      .reg_rsp_valid_o,
-      .reg_rsp_o(reg_rsp),
+      .s_axil_awvalid, .s_axil_awready, .s_axil_awaddr, .s_axil_awprot,
+      .s_axil_wvalid, .s_axil_wready, .s_axil_wdata, .s_axil_wstrb,
+      .s_axil_bvalid, .s_axil_bready, .s_axil_bresp,
+      .s_axil_arvalid, .s_axil_arready, .s_axil_araddr, .s_axil_arprot,
+      .s_axil_rvalid, .s_axil_rready, .s_axil_rdata, .s_axil_rresp,
       .inv_req_valid_i,
       .inv_req_ready_o,
       .inv_req_i(inv_req),

@@ -104,6 +104,7 @@ class Run {
     CHECK(answers_ > 0);
     CHECK(translations_ > 0);
     if (mix_.axi) CHECK(engine_.rig().axi_checker().transfers() > answers_);
+    if (mix_.axi) CHECK(engine_.rig().axil_checker().transfers() > 0);
   }
 
  private:

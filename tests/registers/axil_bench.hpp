@@ -1,32 +1,14 @@
-// vmmu_top behind vmmu_csr_axil, as a processor and a guest see it: an AXI4-Lite master that waits and hurries at
-// random, translation requests, the invalidation port, memory.
+// vmmu_axi_top as a processor and a guest see it: its AXI4-Lite port above all, translation requests, the invalidation
+// port, and AXI4 memory. Both AXI interfaces are under their checkers.
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <random>
-#include <set>
-#include <string>
-#include <vector>
+#include <string_view>
 
-#include "device/axi.hpp"
-#include "device/memory.hpp"
-#include "engine/engine.hpp"
+#include "device/rig.hpp"
 #include "registers/register_table.hpp"
 
-class VerilatedContext;
-class Vvmmu_axil;
-
 namespace vmmu::tb {
-
-struct AxiReply {
-  AxiResp resp = AxiResp::Okay;
-  std::uint32_t data = 0;  // of a read
-  bool operator==(const AxiReply&) const = default;
-};
 
 struct Answer {
   bool fault = false;
@@ -35,10 +17,10 @@ struct Answer {
   bool walked = false;       // not answered from the TLB
 };
 
-// Fails its test when an assertion of the RTL fired or a port broke its protocol.
+// Fails its test when an assertion of the RTL fired or a port broke its protocol. VMMU_WAVE names an FST file to write.
 class AxilBench {
  public:
-  // `stall_percent`: share of cycles, 0 .. 99, in which each AXI channel does not offer or take anything.
+  // `stall_percent`: of AxilManager.
   explicit AxilBench(std::uint64_t seed = 1, unsigned stall_percent = 0);
   ~AxilBench();
   AxilBench(const AxilBench&) = delete;
@@ -47,17 +29,17 @@ class AxilBench {
   static constexpr Preset kPreset = Preset::Server;
 
   void reset();
-  void cycle();
-  void cycles(unsigned n);
-  std::uint64_t now() const { return now_; }  // number of the cycle
+  void cycle() { rig_.cycle(); }
+  void cycles(unsigned n) { rig_.cycles(n); }
+  std::uint64_t now() const { return rig_.now(); }  // number of the cycle
 
-  // AXI4-Lite. The queued forms may be under way together; `done` is called with the reply.
-  using Done = std::function<void(const AxiReply&)>;
+  // AXI4-Lite. The queued forms may be under way together.
+  using Done = AxilManager::Done;
   void queue_read(std::uint32_t addr, Done done);
   void queue_write(std::uint32_t addr, std::uint32_t word, Done done, unsigned strobes = 0xf);
-  bool axi_idle() const { return reads_.empty() && writes_.empty(); }
+  bool axi_idle() { return rig_.axil().idle(); }
   void wait_axi();
-  AxiReply read(std::uint32_t addr);
+  AxilReply read(std::uint32_t addr);
   AxiResp write(std::uint32_t addr, std::uint32_t word, unsigned strobes = 0xf);
 
   // What must succeed: one word, and a whole register of one or two words.
@@ -72,7 +54,7 @@ class AxilBench {
   Reject reason(unsigned ctx);
   void activate(unsigned ctx, const ContextRegs& regs);  // both; must be accepted
 
-  // Translation of a user access. send() only presents it; answers come in answer() or are counted.
+  // Translation of a user access. send() only presents it; answers are counted.
   Answer translate(GuestVirt gva, unsigned ctx = 0, Op op = Op::Read);
   void send(GuestVirt gva, unsigned ctx = 0, Op op = Op::Read);
   unsigned outstanding() const { return sent_ - answered_; }
@@ -80,59 +62,24 @@ class AxilBench {
 
   // The system's invalidation port. False: error reply. start_... presents it and returns its id; only when none is
   // presented. Several may wait for their acknowledgement.
-  bool invalidate(const Invalidation& inv);
-  unsigned start_invalidation(const Invalidation& inv);
-  bool invalidation_presented() const;  // and not taken yet
-  bool invalidation_pending() const { return invalidation_presented() || !inv_waiting_.empty(); }
-  bool invalidation_pending(unsigned id) const;
+  bool invalidate(const Invalidation& inv) { return rig_.invalidate(inv); }
+  std::uint8_t start_invalidation(const Invalidation& inv) { return rig_.start_invalidation(inv); }
+  bool invalidation_presented() const { return rig_.invalidation_presented(); }  // and not taken yet
+  bool invalidation_pending() const { return rig_.invalidation_pending(); }
+  bool invalidation_pending(unsigned id) const { return rig_.invalidation_pending(static_cast<std::uint8_t>(id)); }
 
-  bool irq_host() const { return irq_host_; }
-  std::uint16_t irq_guest() const { return irq_guest_; }
-  Memory& memory() { return memory_; }
-  SparseMem& words() { return words_; }
+  bool irq_host() { return rig_.device().out.irq_host; }
+  std::uint16_t irq_guest() { return rig_.device().out.irq_guest; }
+  Memory& memory() { return rig_.memory(); }
+  SparseMem& words() { return rig_.words(); }
 
  private:
-  struct Transfer {
-    std::uint32_t addr = 0;
-    std::uint32_t word = 0;
-    unsigned strobes = 0xf;
-    Done done;
-  };
-  bool stalls() { return stall_percent_ != 0 && random_() % 100 < stall_percent_; }
-  void drive();
-  void sample();
-  void sample_axi();
-  void sample_response();
-  void sample_invalidation();
   template <class Condition>
   void until(Condition condition, const char* what);
-  void error(std::string text) { errors_.push_back(std::move(text)); }
 
-  std::unique_ptr<VerilatedContext> context_;
-  std::unique_ptr<Vvmmu_axil> model_;
-  SparseMem words_;
-  Memory memory_;
-  DeviceInputs in_;  // of the memory port
-  DeviceOutputs out_;
-  std::mt19937_64 random_;
-  unsigned stall_percent_;
-  std::uint64_t now_ = 0;
-
-  // Transfers whose reply is missing, and how many of them each channel has taken.
-  std::deque<Transfer> reads_, writes_;
-  std::size_t ar_taken_ = 0, aw_taken_ = 0, w_taken_ = 0;
-  bool r_waited_ = false, b_waited_ = false;
-  AxiReply r_shown_;
-  AxiResp b_shown_ = AxiResp::Okay;
-
+  Rig rig_;
   unsigned sent_ = 0, answered_ = 0;
   Answer last_;
-  std::set<unsigned> inv_waiting_;  // ids taken and not acknowledged
-  unsigned next_inv_id_ = 0;
-  bool inv_error_ = false;
-  bool irq_host_ = false;
-  std::uint16_t irq_guest_ = 0;
-  std::vector<std::string> errors_;
 };
 
 // The register of that name, as rtl/vmmu.rdl describes it. Throws when there is none.

@@ -74,8 +74,8 @@ TEST_CASE("AXI: reads and writes that overlap, under back-pressure, neither get 
       const AxiResp wanted = undefined ? AxiResp::SlvErr : AxiResp::Okay;
       if (random() % 2 == 0) {
         const std::uint32_t addr = undefined ? kNothing + 4 * (i % 64) : still[random() % still.size()];
-        const AxiReply reply{wanted, undefined ? 0 : expected[addr]};
-        bench.queue_read(addr, [&replies, reply](const AxiReply& r) {
+        const AxilReply reply{wanted, undefined ? 0 : expected[addr]};
+        bench.queue_read(addr, [&replies, reply](const AxilReply& r) {
           CHECK(r == reply);
           ++replies;
         });
@@ -84,7 +84,7 @@ TEST_CASE("AXI: reads and writes that overlap, under back-pressure, neither get 
         const std::uint32_t addr = undefined ? address_of("CTRL", ctx) + 4 : address_of(written[random() % 5], ctx);
         const auto word = static_cast<std::uint32_t>(random());
         if (!undefined) expected[addr] = word;
-        bench.queue_write(addr, word, [&replies, wanted](const AxiReply& r) {
+        bench.queue_write(addr, word, [&replies, wanted](const AxilReply& r) {
           CHECK(r.resp == wanted);
           ++replies;
         });
@@ -109,7 +109,7 @@ TEST_CASE("AXI: an access alone is answered 6 cycles after it was taken at the l
     for (const bool write : {false, true}) {
       const std::uint64_t begin = bench.now();
       std::uint64_t end = 0;
-      const auto done = [&](const AxiReply&) { end = bench.now(); };
+      const auto done = [&](const AxilReply&) { end = bench.now(); };
       if (write) {
         bench.queue_write(addr, 0, done);
       } else {
@@ -127,8 +127,8 @@ TEST_CASE("AXI: a read and a write that both wait take turns", "[registers][axi]
   AxilBench bench;
   std::string order;
   for (unsigned i = 0; i < 8; ++i) {
-    bench.queue_read(address_of("PKRU"), [&](const AxiReply&) { order += 'r'; });
-    bench.queue_write(address_of("PKRU"), i, [&](const AxiReply&) { order += 'w'; });
+    bench.queue_read(address_of("PKRU"), [&](const AxilReply&) { order += 'r'; });
+    bench.queue_write(address_of("PKRU"), i, [&](const AxilReply&) { order += 'w'; });
   }
   bench.wait_axi();
   CHECK(order.size() == 16);

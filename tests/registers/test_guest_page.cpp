@@ -140,7 +140,7 @@ TEST_CASE("guest page: the commands of all guests and the system's port take tur
     std::vector<bool> busy(contexts(), true);
     for (unsigned ctx = 0; ctx < contexts(); ++ctx) {
       g.bench.queue_write(g.at("INV_COMMAND", ctx), kInvpcid2,
-                          [](const AxiReply& r) { CHECK(r.resp == AxiResp::Okay); });
+                          [](const AxilReply& r) { CHECK(r.resp == AxiResp::Okay); });
     }
     unsigned guests_left = contexts();
     for (unsigned i = 0; guests_left != 0 && i < 3000; ++i) {
@@ -152,7 +152,7 @@ TEST_CASE("guest page: the commands of all guests and the system's port take tur
       if (!g.bench.axi_idle()) continue;
       for (unsigned ctx = 0; ctx < contexts(); ++ctx) {
         if (!busy[ctx]) continue;
-        g.bench.queue_read(g.at("INV_STATUS", ctx), [&, ctx](const AxiReply& r) {
+        g.bench.queue_read(g.at("INV_STATUS", ctx), [&, ctx](const AxilReply& r) {
           if (busy[ctx] && (r.data & kBusy) == 0) {
             busy[ctx] = false;
             --guests_left;
@@ -202,10 +202,10 @@ TEST_CASE("guest page: no hPA and nothing of another context can be read there",
       // The host's latched word and read data are in the bridge when the guest reads.
       bench.get(address_of("CYCLES", guest));
       bench.get(address_of("EPTP", guest) + 4);
-      AxiReply reply;
-      bench.queue_read(address_of("PML_ADDR", guest), [](const AxiReply& r) { CHECK(r.data != 0); });
-      bench.queue_read(address_of("INV_ADDR", guest) + 4 * word, [&](const AxiReply& r) { reply = r; });
-      bench.queue_read(address_of("EPTP", guest), [](const AxiReply& r) { CHECK(r.data != 0); });
+      AxilReply reply;
+      bench.queue_read(address_of("PML_ADDR", guest), [](const AxilReply& r) { CHECK(r.data != 0); });
+      bench.queue_read(address_of("INV_ADDR", guest) + 4 * word, [&](const AxilReply& r) { reply = r; });
+      bench.queue_read(address_of("EPTP", guest), [](const AxilReply& r) { CHECK(r.data != 0); });
       bench.wait_axi();
       INFO("guest " << guest << " word " << word);
       CHECK(reply.data == 0);

@@ -38,7 +38,7 @@ unsigned check_refused(AxilBench& bench, const std::set<std::uint32_t>& defined,
   for (std::uint32_t addr = begin; addr < end; addr += step) {
     if (defined.count(addr) != 0) continue;
     INFO("address " << addr);
-    CHECK(bench.read(addr) == AxiReply{AxiResp::SlvErr, 0});
+    CHECK(bench.read(addr) == AxilReply{AxiResp::SlvErr, 0});
     CHECK(bench.write(addr, 0xffffffff) == AxiResp::SlvErr);
     ++refused;
   }
