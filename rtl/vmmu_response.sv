@@ -107,11 +107,14 @@ module vmmu_response
   end
   always_ff @(posedge clk_i) begin
     if (queue_push) queue_q[wr_q] <= '{bank: walk_bank_i, rsp: walk_i};
-    if (take_spare) out_q <= spare_q;
-    else if (take_hit) out_q <= '{bank: hit_bank_i, rsp: hit_i};
-    else if (take_queue) out_q <= queue_q[rd_q];
-    else if (take_walk) out_q <= '{bank: walk_bank_i, rsp: walk_i};
-    if (hit_valid_i && !take_hit) spare_q <= '{bank: hit_bank_i, rsp: hit_i};
+    // Whether there is a hit is known last: it selects, and enables nothing.
+    if (load) begin
+      if (spare_valid_q) out_q <= spare_q;
+      else if (hit_valid_i) out_q <= '{bank: hit_bank_i, rsp: hit_i};
+      else if (queue_valid) out_q <= queue_q[rd_q];
+      else out_q <= '{bank: walk_bank_i, rsp: walk_i};
+    end
+    if (!spare_valid_q) spare_q <= '{bank: hit_bank_i, rsp: hit_i};
   end
 
   assign rsp_valid_o = out_valid_q;
