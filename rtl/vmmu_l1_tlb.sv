@@ -4,7 +4,8 @@
 // is presented. It answers "allowed" or misses; the miss path computes every fault. Two entries match only when
 // software changed a table without invalidating: that is a miss too, and the fill that follows drops both.
 //
-// A fill waits a cycle in a register, between the walker's last step and the arrays. Lookups do not see it there.
+// A fill or a drop waits a cycle in a register, between what computes it and the arrays; lookups do not see it there.
+// A lookup in that cycle may still hit what is to be dropped: vmmu_inv marks the answers of the cycle after a drop.
 module vmmu_l1_tlb
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
@@ -23,7 +24,7 @@ module vmmu_l1_tlb
     output logic      miss_o,
     output miss_t     miss_data_o,
     // maintenance
-    input  logic      fill_valid_i,  // lost when a drop or a flush comes in this cycle or the next
+    input  logic      fill_valid_i,  // lost when a drop or a flush comes in the same cycle, or a flush in the next
     input  fill_t     fill_i,
     input  logic      drop_i,
     input  logic [63:12] drop_page_i,
@@ -37,18 +38,24 @@ module vmmu_l1_tlb
   logic usable;
   assign usable = live_i.space_valid && !bypass_i && `VMMU_MUT(12, canonical, 1'b1);
 
-  logic  waiting_q, fill;
-  fill_t fill_q;
+  // One register for both, so that they reach the arrays in the order in which they came.
+  logic  fill_q, drop_q, fill, drop;
+  fill_t maint_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) waiting_q <= 1'b0;
-    else waiting_q <= fill_valid_i && !drop_i && !flush_i;
+    if (!rst_ni) begin
+      fill_q <= 1'b0;
+      drop_q <= 1'b0;
+    end else begin
+      fill_q <= fill_valid_i && !drop_i && !flush_i;
+      drop_q <= drop_i && !flush_i;
+    end
   end
-  always_ff @(posedge clk_i) fill_q <= fill_i;
-  // What arrives while a fill waits may cover it. Dropping a fill that it does not cover is legal as well.
-  assign fill = waiting_q && !drop_i && !flush_i;
-
-  logic [63:12] maint_page;
-  assign maint_page = drop_i ? drop_page_i : fill_q.vpage;
+  always_ff @(posedge clk_i) begin
+    maint_q <= fill_i;
+    if (drop_i) maint_q.vpage <= drop_page_i;
+  end
+  assign fill = fill_q && !flush_i;
+  assign drop = drop_q && !flush_i;
 
   // Frame bits that a page size cannot have set are no storage, nor are those above the build's addresses.
   localparam logic [FrameWidth-1:0] FrameMask4K = {FrameWidth{1'b1}} >> (PaWidth - Cfg.PaBits);
@@ -74,10 +81,10 @@ module vmmu_l1_tlb
       .lookup_vpn_i(req_i.gva[56:12]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
       .lookup_class_i(access_class), .lookup_hit_o(match[0]), .lookup_allowed_o(allowed[0]),
       .lookup_many_o(many[0]), .lookup_data_o(data[0]), .touch_i(touch[0]),
-      .maint_vpn_i(maint_page[56:12]),
-      .fill_i(fill && (fill_q.size == Size4K)), .clear_i(fill && (fill_q.size != Size4K)), .drop_i, .flush_i,
-      .fill_space_i(fill_q.space), .fill_other_i(fill_q.other),
-      .fill_data_i(masked(fill_q.data, FrameMask4K))
+      .maint_vpn_i(maint_q.vpage[56:12]),
+      .fill_i(fill && (maint_q.size == Size4K)), .clear_i(fill && (maint_q.size != Size4K)), .drop_i(drop), .flush_i,
+      .fill_space_i(maint_q.space), .fill_other_i(maint_q.other),
+      .fill_data_i(masked(maint_q.data, FrameMask4K))
   );
   vmmu_l1_array #(
       .Sets(Cfg.L1Sets2M), .Ways(Cfg.L1Ways2M), .VpnWidth(36)
@@ -86,10 +93,10 @@ module vmmu_l1_tlb
       .lookup_vpn_i(req_i.gva[56:21]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
       .lookup_class_i(access_class), .lookup_hit_o(match[1]), .lookup_allowed_o(allowed[1]),
       .lookup_many_o(many[1]), .lookup_data_o(data[1]), .touch_i(touch[1]),
-      .maint_vpn_i(maint_page[56:21]),
-      .fill_i(fill && (fill_q.size == Size2M)), .clear_i(fill && (fill_q.size != Size2M)), .drop_i, .flush_i,
-      .fill_space_i(fill_q.space), .fill_other_i(fill_q.other),
-      .fill_data_i(masked(fill_q.data, FrameMask2M))
+      .maint_vpn_i(maint_q.vpage[56:21]),
+      .fill_i(fill && (maint_q.size == Size2M)), .clear_i(fill && (maint_q.size != Size2M)), .drop_i(drop), .flush_i,
+      .fill_space_i(maint_q.space), .fill_other_i(maint_q.other),
+      .fill_data_i(masked(maint_q.data, FrameMask2M))
   );
   vmmu_l1_array #(
       .Sets(1), .Ways(Cfg.L1Ways1G), .VpnWidth(27)
@@ -98,10 +105,10 @@ module vmmu_l1_tlb
       .lookup_vpn_i(req_i.gva[56:30]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
       .lookup_class_i(access_class), .lookup_hit_o(match[2]), .lookup_allowed_o(allowed[2]),
       .lookup_many_o(many[2]), .lookup_data_o(data[2]), .touch_i(touch[2]),
-      .maint_vpn_i(maint_page[56:30]),
-      .fill_i(fill && (fill_q.size == Size1G)), .clear_i(fill && (fill_q.size != Size1G)), .drop_i, .flush_i,
-      .fill_space_i(fill_q.space), .fill_other_i(fill_q.other),
-      .fill_data_i(masked(fill_q.data, FrameMask1G))
+      .maint_vpn_i(maint_q.vpage[56:30]),
+      .fill_i(fill && (maint_q.size == Size1G)), .clear_i(fill && (maint_q.size != Size1G)), .drop_i(drop), .flush_i,
+      .fill_space_i(maint_q.space), .fill_other_i(maint_q.other),
+      .fill_data_i(masked(maint_q.data, FrameMask1G))
   );
 
   // ---------------------------------------------------------------- the answer
@@ -135,9 +142,9 @@ module vmmu_l1_tlb
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) fractured_o <= 1'b0;
     else if (flush_i) fractured_o <= 1'b0;
-    else if (fill && fill_q.fractured) fractured_o <= 1'b1;
+    else if (fill && maint_q.fractured) fractured_o <= 1'b1;
   end
 
   logic unused_bits;  // the permissions were judged way by way
-  assign unused_bits = ^{maint_page[63:57], chosen.perm};
+  assign unused_bits = ^{maint_q.vpage[63:57], chosen.perm};
 endmodule

@@ -106,8 +106,8 @@ module vmmu_response
     end
   end
   always_ff @(posedge clk_i) begin
-    if (queue_push) queue_q[wr_q] <= '{bank: walk_bank_i, rsp: walk_i};
-    // Whether there is a hit is known last: it selects, and enables nothing.
+    // Whether there is a hit is known last: it selects, and enables nothing. The row written is not in use.
+    if (walk_valid_i) queue_q[wr_q] <= '{bank: walk_bank_i, rsp: walk_i};
     if (load) begin
       if (spare_valid_q) out_q <= spare_q;
       else if (hit_valid_i) out_q <= '{bank: hit_bank_i, rsp: hit_i};
@@ -123,5 +123,5 @@ module vmmu_response
   assign covered_o   = (out_valid_q && out_old_q) || (spare_valid_q && spare_old_q) || (|old_q);
 
   `VMMU_ASSERT(HitFindsRoom_A, hit_valid_i |-> !spare_valid_q)
-  `VMMU_ASSERT(WalkAnswerFindsRoom_A, queue_push |-> count_q != CountWidth'(Depth))
+  `VMMU_ASSERT(WalkAnswerFindsRoom_A, walk_valid_i |-> count_q != CountWidth'(Depth))
 endmodule
