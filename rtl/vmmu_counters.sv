@@ -14,6 +14,12 @@ module vmmu_counters
     input  logic                accept_i,      // a request was accepted
     input  logic                hit_i,         // and answered by the L1
     input  logic [CtxWidth-1:0] accept_ctx_i,
+    input  logic                at_l1_i,       // and answered beside the L1 by the guest segment
+    input  logic                head_i,        // the request at the head of the miss queue was taken
+    input  logic                head_answered_i,  // and answered by the segments
+    input  logic [1:0]          head_checks_i,
+    input  logic [1:0]          head_filter_hits_i,
+    input  logic [CtxWidth-1:0] head_ctx_i,
     input  logic                answer_i,
     input  fault_e              answer_fault_i,
     input  logic [CtxWidth-1:0] answer_ctx_i,
@@ -22,6 +28,8 @@ module vmmu_counters
     input  logic                guest_ref_i,
     input  logic                nested_ref_i,
     input  logic                swap_i,
+    input  logic                check_i,
+    input  logic                filter_hit_i,
     input  logic [CtxWidth-1:0] walk_ctx_i,
     input  logic [Cfg.NumWalks-1:0]                active_i,
     input  logic [Cfg.NumWalks-1:0][CtxWidth-1:0]  active_ctx_i,
@@ -36,10 +44,11 @@ module vmmu_counters
 
   // ---------------------------------------------------------------- what happened
   logic accept, answer;
-  logic [CtxBits-1:0] accept_ctx, answer_ctx, walk_ctx, pml_ctx, read_ctx;
+  logic [CtxBits-1:0] accept_ctx, head_ctx, answer_ctx, walk_ctx, pml_ctx, read_ctx;
   assign accept     = accept_i && !freeze_i;
   assign answer     = answer_i && (answer_fault_i != FaultNone) && !freeze_i;
   assign accept_ctx = CtxBits'(accept_ctx_i);
+  assign head_ctx   = CtxBits'(head_ctx_i);
   assign answer_ctx = CtxBits'(answer_ctx_i);
   assign walk_ctx   = CtxBits'(walk_ctx_i);
   assign read_ctx   = CtxBits'(read_ctx_i);
@@ -50,6 +59,7 @@ module vmmu_counters
 
   // ---------------------------------------------------------------- counts
   logic [CountWidth-1:0] hits, misses, turns, accesses, records, faults, kinds;
+  logic [CountWidth-1:0] head_checks, head_filter_hits, head_answers, walk_checks, walk_filter_hits, at_l1;
   vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_hits (
       .clk_i, .rst_ni, .event_i(accept && hit_i), .row_i(accept_ctx), .add_i(1'b1),
       .read_row_i(read_ctx), .read_o(hits)
@@ -68,6 +78,38 @@ module vmmu_counters
       .row_i({walk_ctx, swap_i, nested_ref_i}), .add_i(1'b1),
       .read_row_i({read_ctx, read_index_i == 5'(CntSwaps), read_index_i == 5'(CntNestedRefs)}), .read_o(accesses)
   );
+  // Segment checks are made at the head of the miss queue, by walks, and with SegmentAtL1 beside the L1. There a guest
+  // segment answers or nothing is counted, because the head checks again.
+  vmmu_count_ram #(.Rows(Cfg.NumContexts), .AddWidth(2)) u_head_checks (
+      .clk_i, .rst_ni, .event_i(head_i && !freeze_i), .row_i(head_ctx), .add_i(head_checks_i),
+      .read_row_i(read_ctx), .read_o(head_checks)
+  );
+  vmmu_count_ram #(.Rows(Cfg.NumContexts), .AddWidth(2)) u_head_filter_hits (
+      .clk_i, .rst_ni, .event_i(head_i && !freeze_i), .row_i(head_ctx), .add_i(head_filter_hits_i),
+      .read_row_i(read_ctx), .read_o(head_filter_hits)
+  );
+  vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_head_answers (
+      .clk_i, .rst_ni, .event_i(head_i && head_answered_i && !freeze_i), .row_i(head_ctx), .add_i(1'b1),
+      .read_row_i(read_ctx), .read_o(head_answers)
+  );
+  vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_walk_checks (
+      .clk_i, .rst_ni, .event_i(check_i && !freeze_i), .row_i(walk_ctx), .add_i(1'b1),
+      .read_row_i(read_ctx), .read_o(walk_checks)
+  );
+  vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_walk_filter_hits (
+      .clk_i, .rst_ni, .event_i(filter_hit_i && !freeze_i), .row_i(walk_ctx), .add_i(1'b1),
+      .read_row_i(read_ctx), .read_o(walk_filter_hits)
+  );
+  if (Cfg.SegmentAtL1 != 0) begin : g_at_l1
+    vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_at_l1 (
+        .clk_i, .rst_ni, .event_i(accept && at_l1_i), .row_i(accept_ctx), .add_i(1'b1),
+        .read_row_i(read_ctx), .read_o(at_l1)
+    );
+  end else begin : g_no_l1
+    logic unused_at_l1;
+    assign unused_at_l1 = at_l1_i;
+    assign at_l1 = '0;
+  end
   vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_records (
       .clk_i, .rst_ni, .event_i((|pml_record_i) && !freeze_i), .row_i(pml_ctx), .add_i(1'b1),
       .read_row_i(read_ctx), .read_o(records)
@@ -117,11 +159,12 @@ module vmmu_counters
   end
 
   // ---------------------------------------------------------------- a read
-  logic [CountWidth-1:0] one, two;  // the answer is their sum
+  logic [CountWidth-1:0] one, two, three;  // the answer is their sum
   logic [CountWidth-1:0] total;
   always_comb begin
-    one = '0;
-    two = '0;
+    one   = '0;
+    two   = '0;
+    three = '0;
     unique case (read_index_i)
       5'(CntRequests): begin
         one = hits;
@@ -138,14 +181,27 @@ module vmmu_counters
       5'(CntPmlRecords): one = records;
       5'(CntFaults):     one = faults;
       5'(CntCycles):     one = cycles_q;
+      5'(CntSegChecks): begin
+        one   = head_checks;
+        two   = walk_checks;
+        three = at_l1;
+      end
+      5'(CntFilterHits): begin
+        one = head_filter_hits;
+        two = walk_filter_hits;
+      end
+      5'(CntSegHits): begin
+        one   = head_answers;
+        three = at_l1;
+      end
       default: if (read_index_i >= 5'(CntFaultKind)) one = kinds;
     endcase
   end
-  assign total  = one + two;
+  assign total  = one + two + three;
   assign read_o = 64'(total);
 
   logic unused_ctx;
-  assign unused_ctx = ^{accept_ctx_i, answer_ctx_i, walk_ctx_i, read_ctx_i};
+  assign unused_ctx = ^{accept_ctx_i, head_ctx_i, answer_ctx_i, walk_ctx_i, read_ctx_i};
 
   `VMMU_ASSERT(OneTurnOfAWalkInACycle_A, !(start_i && restart_i))
   `VMMU_ASSERT(OneMemoryRequestInACycle_A, $onehot0({guest_ref_i, nested_ref_i, swap_i}))

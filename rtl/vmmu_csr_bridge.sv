@@ -68,7 +68,8 @@ module vmmu_csr_bridge
   logic [RegAddrWidth-1:0] context_offset;
   assign of_context     = acc_q.addr >= RegHostBase;
   assign context_offset = acc_q.addr - RegHostBase;
-  assign guest          = of_context && acc_q.addr[$clog2(RegHostStride)-1];
+  // The upper part of a guest page is behind the register port.
+  assign guest          = of_context && acc_q.addr[$clog2(RegHostStride)-1] && (acc_q.addr[11:0] < RegGuestEvents);
 
   // Only whole words are written: staged registers are rows of a RAM without byte enables, and half a command or half
   // a write-one-to-clear has no meaning.
@@ -82,7 +83,7 @@ module vmmu_csr_bridge
   logic [RegAddrWidth-1:3] latch_addr_q;
   logic [31:0] latch_q;
   assign high      = acc_q.addr[2];
-  assign live_wide = !guest && of_context &&
+  assign live_wide = of_context && !acc_q.addr[$clog2(RegHostStride)-1] &&
                      ((acc_q.addr[11:0] >= RegCounters) || (acc_q.addr[11:3] == RegLogErrorRec[11:3]));
   assign latched   = `VMMU_MUT(41, high && live_wide && !acc_q.write && latch_valid_q &&
                                (latch_addr_q == acc_q.addr[RegAddrWidth-1:3]), 1'b0);

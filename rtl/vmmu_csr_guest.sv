@@ -1,7 +1,7 @@
 `include "vmmu_macros.svh"
 
-// The guest pages: operands, command and status of each guest's own invalidations. They hold only what the guest
-// itself wrote, and no other register is behind them.
+// The first registers of the guest pages, below RegGuestEvents: operands, command and status of each guest's own
+// invalidations. They hold only what the guest itself wrote, and no other register is behind them.
 module vmmu_csr_guest
   import vmmu_pkg::*;
 #(
@@ -33,7 +33,7 @@ module vmmu_csr_guest
   inv_op_e     op_q   [Contexts];
 
   // ---------------------------------------------------------------- decode
-  logic exists, free, addr_low, addr_high, pcid, command, status, events;
+  logic exists, free, addr_low, addr_high, pcid, command, status;
   logic [CtxBits-1:0] ctx;
   assign exists    = 32'(ctx_i) < Contexts;
   assign ctx       = CtxBits'(ctx_i);
@@ -43,12 +43,11 @@ module vmmu_csr_guest
   assign pcid      = offset_i == RegInvPcid;
   assign command   = offset_i == RegInvCommand;
   assign status    = offset_i == RegInvStatus;
-  assign events    = offset_i == RegGuestEvents;
 
   logic known, writable;
-  assign known    = addr_low || addr_high || pcid || command || status || events;
+  assign known    = addr_low || addr_high || pcid || command || status;
   // The operands of a command stay as they are until it is done.
-  assign writable = events || (free && (addr_low || addr_high || pcid || (command && (wdata_i <= LastOp))));
+  assign writable = free && (addr_low || addr_high || pcid || (command && (wdata_i <= LastOp)));
   assign error_o  = !exists || !known || (write_i && !writable);
 
   always_comb begin

@@ -248,10 +248,10 @@ module vmmu_csr_regs (
         is_external = '0;
         is_valid_addr = '0;
         is_valid_rw = '0;
-        decoded_reg_strb.global_page = cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h193);
-        is_external |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h193);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h193);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h193);
+        decoded_reg_strb.global_page = cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h1a3);
+        is_external |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h1a3);
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h1a3);
+        is_valid_rw |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h1a3);
         decoded_reg_strb.contexts_0 = cpuif_req_masked & (cpuif_addr >= 20'h10000) & (cpuif_addr <= 20'h10000 + 20'hffff);
         is_external |= cpuif_req_masked & (cpuif_addr >= 20'h10000) & (cpuif_addr <= 20'h10000 + 20'hffff);
         is_valid_addr |= cpuif_req_masked & (cpuif_addr >= 20'h10000) & (cpuif_addr <= 20'h10000 + 20'hffff);
@@ -363,7 +363,7 @@ module vmmu_csr_regs (
     always_comb begin
         automatic logic [31:0] readback_data_var;
         readback_data_var = '0;
-        if((rd_mux_addr >= 20'h0) && (rd_mux_addr <= 20'h0 + 20'h193)) begin
+        if((rd_mux_addr >= 20'h0) && (rd_mux_addr <= 20'h0 + 20'h1a3)) begin
             readback_data_var = hwif_in.global_page.rd_data;
         end
         if((rd_mux_addr >= 20'h10000) && (rd_mux_addr <= 20'h10000 + 20'hffff)) begin

@@ -16,6 +16,7 @@ module vmmu_ctx
     output logic        ready_o,           // 0 for a few cycles after reset
     // staged registers
     input  logic [CtxWidth-1:0] reg_ctx_i,
+    input  logic        reg_guest_i,       // the offset is one of the guest page
     input  logic [11:0] reg_offset_i,
     input  logic        reg_we_i,
     input  logic [63:0] reg_wdata_i,
@@ -23,7 +24,7 @@ module vmmu_ctx
     output logic        reg_wide_o,        // of more than 32 bits
     output logic        reg_wait_o,        // LOAD_CR3 writes the staged registers in this cycle: write in the next one
     output logic [63:0] reg_rdata_o,
-    // COMMIT of reg_ctx_i; valid is held until done
+    // COMMIT, with reg_guest_i GCOMMIT, of reg_ctx_i; valid is held until done
     input  logic        commit_valid_i,
     output logic        commit_done_o,
     output logic        commit_busy_o,     // with done: an earlier COMMIT still has requests
@@ -47,6 +48,11 @@ module vmmu_ctx
     input  logic [CtxWidth-1:0] walk_ctx_i,
     input  logic        walk_bank_i,
     output regs_t       walk_regs_o,
+    input  logic [CtxWidth-1:0] req_ctx_i,    // of the request that is presented; only with SegmentAtL1
+    output regs_t       req_regs_o,
+    input  logic [CtxWidth-1:0] head_ctx_i,   // of the request at the head of the miss queue
+    input  logic        head_bank_i,
+    output regs_t       head_regs_o,
     // to the log
     output logic [Cfg.NumContexts-1:0][FrameWidth-1:0] pml_base_o,
     output logic [Cfg.NumContexts-1:0][15:0]           pml_watermark_o,
@@ -63,9 +69,6 @@ module vmmu_ctx
   localparam int unsigned Flights = 2 * (Cfg.NumWalks + Cfg.MissQueue) + 8;  // more than can be in flight
   localparam int unsigned FlightWidth = $clog2(Flights + 1);
 
-  localparam logic [CtrlWidth-1:0] CtrlReserved =
-      CtrlWidth'(1) << CtrlShadow | CtrlWidth'(1) << CtrlPrlEn | CtrlWidth'(1) << CtrlPrlDouble |
-      CtrlWidth'(1) << CtrlSegLogEn | CtrlWidth'(1) << CtrlSegPromote | CtrlWidth'(1) << CtrlVsegMiss;
   localparam int unsigned ResetPaBits = (Cfg.PaBits < 46) ? Cfg.PaBits : 46;
   localparam regs_t ResetRegs = '{
       ctrl: CtrlWidth'(1) << CtrlPage1G, cr3: '0, eptp: '0, vpid: '0, pkru: '0,
@@ -86,7 +89,7 @@ module vmmu_ctx
   regs_t active_q [2*Contexts];
   logic [Contexts-1:0][FrameWidth-1:0] pml_base_q;       // of the current bank
   logic [Contexts-1:0][15:0]           pml_watermark_q;
-  logic [Contexts-1:0] bank_q, la57_q;
+  logic [Contexts-1:0] bank_q, la57_q, shadow_q;
   logic [FlightWidth-1:0] flight_q [2*Contexts];  // requests in flight of {context, bank}
 
   // ---------------------------------------------------------------- states
@@ -99,6 +102,7 @@ module vmmu_ctx
   logic [CtxBits-1:0] init_q;
   logic serving_inv_q;  // in Spaces: whose operation it is
   logic refused_q, busy_q;  // in Spaces: what was judged
+  logic guest_only_q;       // in Spaces: GCOMMIT, which no address-space number depends on
   logic [7:0] reject_q;
   logic cr3_staged_q;   // in Spaces: the CR3 that is being loaded is staged already
 
@@ -106,42 +110,47 @@ module vmmu_ctx
   assign rctx = CtxBits'(reg_ctx_i);
   assign ictx = CtxBits'(inv_ctx_i);
 
-  logic commit_now, serve_inv;
-  assign commit_now = commit_valid_i && (state_q == Idle);
+  logic commit_now, serve_inv, rules_ready;
+  assign commit_now = commit_valid_i && (state_q == Idle) && rules_ready;
   assign serve_inv  = (state_q == Spaces) ? serving_inv_q : !commit_valid_i;
   assign ctx        = serve_inv ? ictx : rctx;
 
   // ---------------------------------------------------------------- what would become active
   regs_t staged, current, next;
+  logic seg_known, seg_wide;
+  logic [63:0] seg_rdata;
+  guest_seg_t gseg;
+  filter_t gfilter, vfilter;
+  vmm_seg_t [MaxVmmSegments-1:0] vseg;
   assign staged  = '{
       ctrl: staged_ctrl_q[rctx], cr3: staged_cr3_q[rctx], eptp: staged_eptp_q[rctx], vpid: staged_vpid_q[rctx],
       pkru: staged_pkru_q[rctx], maxphyaddr: staged_maxphyaddr_q[rctx], reserved_pa: '0,
       fault_target: staged_fault_target_q[rctx],
       pml_addr: staged_pml_addr_q[rctx], pml_watermark: staged_pml_watermark_q[rctx],
-      gseg: '0, gfilter: '0, vseg: '0, vfilter: '0, shadow_root: '0
+      gseg: gseg, gfilter: gfilter, vseg: vseg, vfilter: vfilter, shadow_root: '0
   };
   assign current = active_q[{ctx, bank_q[ctx]}];
+  // LOAD_CR3 and GCOMMIT keep the active registers that they do not concern.
+  logic keeps;
   logic [63:0] above_max;
-  assign above_max = ~64'd0 << (serve_inv ? current.maxphyaddr : staged.maxphyaddr);
+  assign keeps     = serve_inv || reg_guest_i;
+  assign above_max = ~64'd0 << (keeps ? current.maxphyaddr : staged.maxphyaddr);
   always_comb begin
-    next = serve_inv ? current : staged;
+    next = keeps ? current : staged;
     if (serve_inv) next.cr3 = {1'b0, inv_cr3_i[62:0]};
+    if (!serve_inv) begin
+      next.gseg    = gseg;
+      next.gfilter = gfilter;
+    end
     next.reserved_pa = above_max[51:32];
   end
 
-  logic [7:0] reject;
-  always_comb begin
-    reject = RejectNone;
-    if (|(staged.ctrl & CtrlReserved)) reject = RejectUnsupported;
-    else if (staged.ctrl[CtrlEptEn] && !staged.ctrl[CtrlVirt]) reject = RejectVirt;
-    else if ((staged.maxphyaddr < 6'd32) || (staged.maxphyaddr > 6'(Cfg.PaBits))) reject = RejectMaxPhyAddr;
-    // SDM 25.6.11, 26.2.1.1: four levels, write-back or uncacheable, reserved bits clear.
-    else if (staged.ctrl[CtrlEptEn] && ((staged.eptp[5:3] != 3'd3) || !(staged.eptp[2:0] inside {3'd0, 3'd6}) ||
-             (|staged.eptp[11:7]) || (|(staged.eptp & above_max)))) reject = RejectEptp;
-    else if (|(staged.cr3 & above_max)) reject = RejectCr3;
-    else if (staged.ctrl[CtrlPmlEn] && ((|(staged.pml_addr & above_max)) || (|staged.pml_addr[11:0])))
-      reject = RejectPmlAddr;
-  end
+  logic [7:0] reject_commit, reject_gcommit, reject;
+  vmmu_commit_check #(.Cfg(Cfg)) u_check (
+      .clk_i, .rst_ni, .ctx_i(rctx), .changed_i(reg_we_i && seg_known), .staged_i(staged),
+      .shadow_on_i(shadow_q[rctx]), .ready_o(rules_ready), .commit_o(reject_commit), .gcommit_o(reject_gcommit)
+  );
+  assign reject = reg_guest_i ? reject_gcommit : reject_commit;
   // SDM 4.10.4.1: bit 63 is legal only with PCIDs.
   logic cr3_bad;
   assign cr3_bad = (|(64'(inv_cr3_i[62:0]) & above_max)) || (inv_cr3_i[63] && !current.ctrl[CtrlPcide]);
@@ -159,9 +168,11 @@ module vmmu_ctx
   endfunction
 
   // L1 entries hold resolved permissions, so a change of anything that they were resolved with gives the
-  // context fresh numbers. A change of root or tag does not.
+  // context fresh numbers. A change of root or tag does not, nor does one of segments.
+  localparam logic [CtrlWidth-1:0] CtrlOfEntries =
+      ~(CtrlWidth'(1) << CtrlSegPromote | CtrlWidth'(1) << CtrlVsegMiss);
   logic meaning_changed;
-  assign meaning_changed = (staged.ctrl != current.ctrl) || (staged.pkru != current.pkru) ||
+  assign meaning_changed = (|((staged.ctrl ^ current.ctrl) & CtrlOfEntries)) || (staged.pkru != current.pkru) ||
       (staged.maxphyaddr != current.maxphyaddr) || (staged.eptp[11:0] != current.eptp[11:0]);
   space_op_t space_op, space_op_q;
   always_comb begin
@@ -178,7 +189,7 @@ module vmmu_ctx
     space_op.tags = tags_of(next);
   end
   assign space_op_o    = space_op_q;
-  assign space_valid_o = (state_q == Spaces) && !refused_q;
+  assign space_valid_o = (state_q == Spaces) && !refused_q && !guest_only_q;
 
   // ---------------------------------------------------------------- control
   // Nothing that is judged can change before the operation ends: both ports hold it, and neither switches a bank.
@@ -187,7 +198,7 @@ module vmmu_ctx
   assign inv_bad         = inv_load_i && cr3_bad;
   // A load of CR3 waits until the other bank is free; a mere retirement needs no bank.
   assign inv_waits       = inv_load_i && other_bank_busy && !cr3_bad;
-  assign space_done      = (state_q == Spaces) && (refused_q || space_done_i);
+  assign space_done      = (state_q == Spaces) && (refused_q || guest_only_q || space_done_i);
   assign commit_busy_o   = busy_q;
   assign commit_reject_o = reject_q;
   assign commit_done_o   = space_done && !serving_inv_q;
@@ -204,6 +215,7 @@ module vmmu_ctx
       cr3_staged_q  <= 1'b0;
       bank_q        <= '0;
       la57_q        <= '0;
+      shadow_q      <= '0;
     end else begin
       unique case (state_q)
         Init: begin
@@ -223,6 +235,7 @@ module vmmu_ctx
       if (switch_now) begin
         bank_q[ctx] <= !bank_q[ctx];
         la57_q[ctx] <= next.ctrl[CtrlLa57];
+        shadow_q[ctx] <= next.ctrl[CtrlShadow];
       end
     end
   end
@@ -231,6 +244,7 @@ module vmmu_ctx
     if (state_q == Idle) begin
       refused_q  <= serve_inv ? inv_bad : (other_bank_busy || (reject != RejectNone));
       busy_q     <= other_bank_busy;
+      guest_only_q <= !serve_inv && reg_guest_i;
       reject_q   <= reject;
       space_op_q <= space_op;
     end
@@ -246,7 +260,7 @@ module vmmu_ctx
   assign srow      = init ? init_q : (stage_cr3 ? ictx : rctx);
 
   function automatic logic writes(logic [11:0] register);
-    return init || (reg_we_i && (reg_offset_i == register));
+    return init || (reg_we_i && !reg_guest_i && (reg_offset_i == register));
   endfunction
   always_ff @(posedge clk_i) begin
     if (writes(RegCtrl)) staged_ctrl_q[srow] <= init ? ResetRegs.ctrl : reg_wdata_i[CtrlWidth-1:0];
@@ -262,6 +276,12 @@ module vmmu_ctx
     if (writes(RegPmlWatermark)) staged_pml_watermark_q[srow] <= init ? ResetRegs.pml_watermark : reg_wdata_i[15:0];
   end
 
+  vmmu_seg_regs #(.Cfg(Cfg)) u_seg_regs (
+      .clk_i, .init_i(init), .row_i(srow), .ctx_i(rctx), .guest_i(reg_guest_i), .offset_i(reg_offset_i),
+      .we_i(reg_we_i), .wdata_i(reg_wdata_i), .known_o(seg_known), .wide_o(seg_wide), .rdata_o(seg_rdata),
+      .gseg_o(gseg), .gfilter_o(gfilter), .vseg_o(vseg), .vfilter_o(vfilter)
+  );
+
   // The other bank is written by the first switch before anything reads it.
   logic [CtxBits-1:0] arow;
   logic arow_bank;
@@ -276,27 +296,33 @@ module vmmu_ctx
       pml_watermark_q[arow]       <= activated.pml_watermark;
     end
   end
+  logic plain_known;
+  logic [63:0] plain_rdata;
   always_comb begin
-    reg_known_o = 1'b1;
+    plain_known = !reg_guest_i;
     unique case (reg_offset_i)
-      RegCtrl:         reg_rdata_o = 64'(staged.ctrl);
-      RegCr3:          reg_rdata_o = staged.cr3;
-      RegEptp:         reg_rdata_o = staged.eptp;
-      RegVpid:         reg_rdata_o = 64'(staged.vpid);
-      RegPkru:         reg_rdata_o = 64'(staged.pkru);
-      RegMaxPhyAddr:   reg_rdata_o = 64'(staged.maxphyaddr);
-      RegFaultTarget:  reg_rdata_o = 64'(staged.fault_target);
-      RegPmlAddr:      reg_rdata_o = staged.pml_addr;
-      RegPmlWatermark: reg_rdata_o = 64'(staged.pml_watermark);
+      RegCtrl:         plain_rdata = 64'(staged.ctrl);
+      RegCr3:          plain_rdata = staged.cr3;
+      RegEptp:         plain_rdata = staged.eptp;
+      RegVpid:         plain_rdata = 64'(staged.vpid);
+      RegPkru:         plain_rdata = 64'(staged.pkru);
+      RegMaxPhyAddr:   plain_rdata = 64'(staged.maxphyaddr);
+      RegFaultTarget:  plain_rdata = 64'(staged.fault_target);
+      RegPmlAddr:      plain_rdata = staged.pml_addr;
+      RegPmlWatermark: plain_rdata = 64'(staged.pml_watermark);
       default: begin
-        reg_rdata_o = '0;
-        reg_known_o = 1'b0;
+        plain_rdata = '0;
+        plain_known = 1'b0;
       end
     endcase
   end
   assign reg_wait_o = switch_now && serving_inv_q;
-  assign reg_wide_o = reg_offset_i inside {RegCr3, RegEptp, RegPmlAddr};
+  assign reg_known_o = plain_known || seg_known;
+  assign reg_wide_o  = seg_wide || (plain_known && (reg_offset_i inside {RegCr3, RegEptp, RegPmlAddr}));
+  assign reg_rdata_o = plain_known ? plain_rdata : seg_rdata;
   assign walk_regs_o = active_q[{CtxBits'(walk_ctx_i), walk_bank_i}];
+  assign req_regs_o  = (Cfg.SegmentAtL1 != 0) ? active_q[{CtxBits'(req_ctx_i), bank_q[CtxBits'(req_ctx_i)]}] : '0;
+  assign head_regs_o = active_q[{CtxBits'(head_ctx_i), head_bank_i}];
 
   // ---------------------------------------------------------------- requests in flight
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -322,7 +348,7 @@ module vmmu_ctx
   end
 
   logic unused_bits;
-  assign unused_bits = ^{accept_ctx_i, answer_ctx_i, walk_ctx_i, reg_ctx_i, inv_ctx_i};
+  assign unused_bits = ^{accept_ctx_i, answer_ctx_i, walk_ctx_i, head_ctx_i, req_ctx_i, reg_ctx_i, inv_ctx_i};
 
   logic none_in_flight;
   assign none_in_flight = flight_q[{CtxBits'(answer_ctx_i), answer_bank_i}] == '0;

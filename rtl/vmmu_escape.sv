@@ -44,5 +44,4 @@ module vmmu_escape
   `VMMU_ASSERT(EscapedPageNeverUsesSegment_A, use_o -> !escaped)
   `VMMU_ASSERT(PageOutsideNeverUsesSegment_A, use_o || hit_o -> in_range_i)
   `VMMU_ASSERT(InRangeIsUsedOrEscaped_A, in_range_i -> use_o != hit_o)
-  `VMMU_ASSERT(EmptyFilterEscapesNothing_A, filter_i == '0 -> !escaped)
 endmodule

@@ -43,6 +43,15 @@ package vmmu_int_pkg;
     size_e                 size_unused;  // largest page that meets no segment of the level
   } seg_match_t;
 
+  // The same after the filter, of the guest segment.
+  typedef struct packed {
+    logic                  used;         // the segment translates the page
+    logic                  beyond;
+    logic [FrameWidth-1:0] frame;
+    seg_attr_t             attr;
+    size_e                 size;         // largest page to keep as far as this level's segments go
+  } seg_result_t;
+
   // ---------------------------------------------------------------- registers of a context
   typedef struct packed {
     logic [CtrlWidth-1:0] ctrl;
@@ -110,6 +119,36 @@ package vmmu_int_pkg;
   // EFLAGS.AC counts for explicit supervisor accesses only (SDM 4.6.1).
   function automatic logic ac_effective(req_t r);
     return r.ac && !r.implicit && !r.user;
+  endfunction
+
+  // What is left of the permissions of every class when some operations are not possible at all.
+  function automatic logic [PermWidth-1:0] perm_limit(logic [PermWidth-1:0] perm, logic r, logic w, logic x);
+    perm_limit = perm;
+    if (!r) begin
+      perm_limit[PermUserRead]  = 1'b0;
+      perm_limit[PermSupRead]   = 1'b0;
+      perm_limit[PermSupReadAc] = 1'b0;
+    end
+    if (!w) begin
+      perm_limit[PermUserWrite]  = 1'b0;
+      perm_limit[PermSupWrite]   = 1'b0;
+      perm_limit[PermSupWriteAc] = 1'b0;
+    end
+    if (!x) begin
+      perm_limit[PermUserFetch] = 1'b0;
+      perm_limit[PermSupFetch]  = 1'b0;
+    end
+  endfunction
+
+  function automatic size_e smaller(size_e a, size_e b);
+    return (a < b) ? a : b;
+  endfunction
+
+  // The page of the given size that a frame lies in.
+  function automatic logic [FrameWidth-1:0] page_frame(logic [FrameWidth-1:0] frame, size_e size);
+    page_frame = frame;
+    if (size != Size4K) page_frame[8:0] = '0;
+    if (size == Size1G) page_frame[17:9] = '0;
   endfunction
 
   typedef struct packed {
@@ -192,16 +231,20 @@ package vmmu_int_pkg;
     logic [PaWidth-1:0] hpa;        // result of the last nested translation
     logic [PaWidth-1:3] addr;       // word of the outstanding memory request
     logic [63:0]        expected;   // of the outstanding swap
+    logic               gseg;       // the guest segment translates gVA: no guest walk, gpa is the final address
+    logic               gread;      // reads are possible; 0 only by ATTR of the guest segment
     guest_perm_t        gperm;      // AND over the levels so far (NX: OR)
     logic [3:0]         pkey;
     logic               global_pg;
     logic [2:0]         pat;
     size_e              gsize;
+    size_e              gcap;       // largest page to keep beside the guest segment
     logic               gdirty;     // nothing left to set in the guest leaf on a write
     ept_perm_t          nperm;      // AND over the levels of the last nested translation
     logic [2:0]         emt;
     logic               ipat;
     size_e              nsize;
+    size_e              ncap;       // largest page to keep of, or beside, the VMM segments
     logic               ndirty;     // nothing left to set or log in the EPT leaf on a write
     logic               log_wanted; // the EPT leaf's D will be set, and PML records it
     logic               log_held;   // room for that record is reserved
@@ -209,6 +252,23 @@ package vmmu_int_pkg;
     logic [4:1]         nmask;      // EPT levels whose flags must be set
     logic               restarted;
   } walk_t;
+
+  // Why a step ends its walk. In the order of judging: the first that is set is reported.
+  typedef struct packed {
+    logic bus;
+    logic noncanonical;
+    logic guest_segment;  // result at or above MAXPHYADDR
+    logic page;
+    logic misconfig;
+    logic violation;      // by EPT entries
+    logic log_full;
+    logic table_write;    // a guest flag must be written, and the table's page is not writable
+    // of the guest-physical address that the step forms:
+    logic vmm_segment;    // result at or above MAXPHYADDR
+    logic vmm_denied;     // by ATTR
+    logic vseg_exit;      // outside the segments with VSEG_MISS
+    logic beyond_ept;     // four EPT levels translate 48 bits
+  } wrong_t;
 
   // Entries whose flags must be set later in the walk.
   typedef struct packed {

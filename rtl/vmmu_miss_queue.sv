@@ -1,5 +1,6 @@
-// Misses waiting for a walk slot, in order. A flush of the address-space numbers makes those that wait
-// uncacheable, because the numbers that they carry will be handed out again.
+// Misses waiting for a walk slot, in order. An invalidation makes those that wait uncacheable: the registers that they
+// were accepted under may be what it is meant to get rid of. So does a flush of the address-space numbers, because
+// the numbers that they carry will be handed out again.
 module vmmu_miss_queue
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;

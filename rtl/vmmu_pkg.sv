@@ -26,13 +26,13 @@ package vmmu_pkg;
     int unsigned L2Ways;
     int unsigned NtlbEntries;     // nested TLB, 0 = none; this version: 0
     int unsigned PscEntries;      // last-level paging-structure cache, 0 = none; this version: 0
-    int unsigned NumVmmSegments;  // VMM direct segments, 0 = none; this version: 0
+    int unsigned NumVmmSegments;  // VMM direct segments: 0 .. MaxVmmSegments
     int unsigned NumWalks;        // walk slots: 1 .. 16
     int unsigned MissQueue;       // misses waiting for a slot: 2 .. 16
     int unsigned NumSpaces;       // rows of the address-space number table: 8 .. 16, power of two
     int unsigned LogQueue;        // log records waiting for memory: 2 .. 16, power of two
     int unsigned WatchdogCycles;  // cycles that one memory request may take, 0 disables: 0 .. 2**24-1
-    int unsigned CheckStages;     // register stages after the address former: 0 (1 comes with segments)
+    int unsigned CheckStages;     // register stages after the address former; this version: 0
     int unsigned SegmentAtL1;     // 1: the segment check stands beside the L1 lookup (ISCA 2013), 0: behind a miss
     int unsigned ShadowRoots;     // rows of the shadow-root buffer: 0 = no shadow mode, or 8; this version: 0
   } cfg_t;
@@ -48,18 +48,20 @@ package vmmu_pkg;
     c = '{
         NumPorts: 1, NumContexts: 4, PaBits: 52,
         L1Sets4K: 16, L1Ways4K: 4, L1Sets2M: 8, L1Ways2M: 4, L1Ways1G: 8,
-        L2Sets: 0, L2Ways: 0, NtlbEntries: 0, PscEntries: 0, NumVmmSegments: 0,
+        L2Sets: 0, L2Ways: 0, NtlbEntries: 0, PscEntries: 0, NumVmmSegments: 4,
         NumWalks: 8, MissQueue: 8, NumSpaces: 16, LogQueue: 8, WatchdogCycles: 16384, CheckStages: 0,
         SegmentAtL1: 0, ShadowRoots: 0
     };
     if (preset == PresetPaper) begin
       c.NumContexts = 2;
+      c.NumVmmSegments = 1;
       c.L1Ways1G = 4;
       c.NumWalks = 1;
       c.MissQueue = 2;
     end else if (preset == PresetTiny) begin
       c.NumContexts = 2;
       c.PaBits = 40;
+      c.NumVmmSegments = 2;
       c.L1Sets4K = 1;
       c.L1Ways4K = 8;
       c.L1Sets2M = 1;
@@ -109,11 +111,11 @@ package vmmu_pkg;
     FaultNonCanonical = 4'd2,
     FaultEptViolation = 4'd3,   // code: exit qualification bits 11:0 (SDM table 28-7); addr: gPA
     FaultEptMisconfig = 4'd4,   // addr: gPA
-    FaultVsegExit     = 4'd5,   // reserved for VMM segments
-    FaultSegment      = 4'd6,   // reserved for segments
+    FaultVsegExit     = 4'd5,   // outside the VMM segments; code: bits 8:0 of a qualification, 6:3 clear; addr: gPA
+    FaultSegment      = 4'd6,   // result at or above MAXPHYADDR; code 0: guest, addr gVA; code 1: VMM, addr gPA
     FaultPmlFull      = 4'd7,
     FaultEpmlFull     = 4'd8,   // reserved for EPML
-    FaultShadowMiss   = 4'd9,   // reserved for shadow mode
+    FaultShadowMiss   = 4'd9,   // code: the page-fault code it would have been
     FaultBus          = 4'd10   // addr: hPA of the memory access that failed
   } fault_e;
 
@@ -197,11 +199,12 @@ package vmmu_pkg;
 
   typedef struct packed {
     logic [63:0] rdata;
-    logic        error;   // undefined address, write of what is read-only, or COMMIT while an earlier one is pending
+    logic        error;   // undefined address, write of what is read-only, (G)COMMIT while an earlier one is pending
   } reg_rsp_t;
 
   // Address map: the global page at 0, the host page of context c at 0x10000 + c * 0x2000, its guest
-  // page 0x1000 above it. The guest pages are not behind the register port of vmmu_top but in vmmu_csr_axil.
+  // page 0x1000 above it. Of the guest page the register port of vmmu_top has what lies at RegGuestEvents and above;
+  // the guest's own invalidations, below it, are in vmmu_csr_axil.
   // rtl/vmmu.rdl describes the registers; scripts/check-registers compares it with the numbers here.
   localparam logic [RegAddrWidth-1:0] RegGlobalId = 20'h00000;      // RO "VMMU" and version
   localparam logic [RegAddrWidth-1:0] RegGlobalCtrl = 20'h00010;    // bit 0 CACHE_BYPASS, bit 1 freezes counters
@@ -224,13 +227,25 @@ package vmmu_pkg;
   localparam logic [11:0] RegEvents = 12'h058;        // live, write one to clear, bits below
   localparam logic [11:0] RegLogErrorRec = 12'h060;   // live RO: the record that memory refused
   localparam logic [11:0] RegCounters = 12'h100;      // live RO, counter n at + 8 * n
+  localparam logic [11:0] RegVseg = 12'h400;          // staged, VMM segment n at + VsegStride * n, offsets Seg... below
+  localparam logic [11:0] VsegStride = 12'h040;
+  localparam logic [11:0] RegVfilter = 12'h600;       // staged, lane n of the VMM filter at + 8 * n
 
   // Offsets inside a guest page.
   localparam logic [11:0] RegInvAddr = 12'h000;       // 64 bits: gVA, or the CR3 to load
   localparam logic [11:0] RegInvPcid = 12'h008;       // 12 bits
   localparam logic [11:0] RegInvCommand = 12'h010;    // write: starts inv_op_e 0 .. 5 for this context; read: the latest
   localparam logic [11:0] RegInvStatus = 12'h018;     // RO bit 0 busy, bit 1 refused as invalid
-  localparam logic [11:0] RegGuestEvents = 12'h020;   // no event yet: reads 0
+  localparam logic [11:0] RegGuestEvents = 12'h020;   // live, write one to clear, bits below
+  localparam logic [11:0] RegGcommit = 12'h028;       // write: GCOMMIT; read: reason of the last rejection
+  localparam logic [11:0] RegGseg = 12'h040;          // staged, guest segment, offsets Seg... below
+  localparam logic [11:0] RegGfilter = 12'h060;       // staged, lane n of the guest filter at + 8 * n
+
+  // Offsets inside a segment.
+  localparam logic [11:0] SegBase = 12'h000;
+  localparam logic [11:0] SegLimit = 12'h008;
+  localparam logic [11:0] SegOffset = 12'h010;
+  localparam logic [11:0] SegAttr = 12'h018;
 
   // Bits of CTRL. Reserved ones are rejected by COMMIT in this version.
   localparam int unsigned CtrlVirt = 0;
@@ -245,31 +260,38 @@ package vmmu_pkg;
   localparam int unsigned CtrlLa57 = 9;
   localparam int unsigned CtrlMbe = 10;
   localparam int unsigned CtrlAdvInfo = 11;
-  localparam int unsigned CtrlShadow = 12;      // reserved
+  localparam int unsigned CtrlShadow = 12;      // reserved in a build without shadow roots
   localparam int unsigned CtrlPmlEn = 13;
   localparam int unsigned CtrlPrlEn = 14;       // reserved
   localparam int unsigned CtrlPrlDouble = 15;   // reserved
   localparam int unsigned CtrlSegLogEn = 16;    // reserved
-  localparam int unsigned CtrlSegPromote = 17;  // reserved
-  localparam int unsigned CtrlVsegMiss = 18;    // reserved
+  localparam int unsigned CtrlSegPromote = 17;
+  localparam int unsigned CtrlVsegMiss = 18;    // 1: an access outside the VMM segments is a violation exit
   localparam int unsigned CtrlPage1G = 19;      // guest 1 GiB pages (CPUID 80000001H EDX bit 26)
   localparam int unsigned CtrlWidth = 20;
 
   // Reasons of a rejected COMMIT, as RegCommit reads.
   localparam logic [7:0] RejectNone = 8'd0;
   localparam logic [7:0] RejectUnsupported = 8'd1;  // a reserved CTRL bit
-  localparam logic [7:0] RejectVirt = 8'd2;         // EPT_EN without VIRT
+  localparam logic [7:0] RejectVirt = 8'd2;         // EPT_EN, SHADOW or a non-empty VMM segment without VIRT
   localparam logic [7:0] RejectEptp = 8'd3;         // walk length other than 4, type other than 0 or 6, reserved bits
   localparam logic [7:0] RejectMaxPhyAddr = 8'd4;   // outside 32 .. PaBits
   localparam logic [7:0] RejectCr3 = 8'd5;          // bits at or above MAXPHYADDR
   localparam logic [7:0] RejectPmlAddr = 8'd6;      // bits at or above MAXPHYADDR, with PML_EN
+  localparam logic [7:0] RejectShadow = 8'd7;       // SHADOW with EPT_EN or a non-empty segment
+  localparam logic [7:0] RejectVsegMiss = 8'd8;     // a non-empty VMM segment, VSEG_MISS = 0 and no EPT behind it
+  localparam logic [7:0] RejectSegmentOverlap = 8'd9;  // two VMM segments share a page
+  localparam logic [7:0] RejectSegmentWrap = 8'd10;    // an image of a segment goes over the end of the address space
 
   // Bits of EVENTS.
   localparam int unsigned EvCommitRejected = 0;
   localparam int unsigned EvPmlWatermark = 1;
   localparam int unsigned EvLogError = 4;
+  localparam int unsigned EvShadowRoot = 5;
+  localparam int unsigned EvSyncPending = 6;
   localparam int unsigned EvWatchdog = 7;
   localparam int unsigned NumEvents = 8;
+  localparam int unsigned EvGuestCommitRejected = 2;  // the only bit of GUEST_EVENTS in this version
 
   // Counters of a context.
   localparam int unsigned CntRequests = 0;
@@ -284,6 +306,9 @@ package vmmu_pkg;
   localparam int unsigned CntFaults = 9;       // all faults reported
   localparam int unsigned CntRestarts = 10;    // walks started again from the root
   localparam int unsigned CntCycles = 11;      // clock cycles since reset
+  localparam int unsigned CntSegChecks = 12;   // addresses held against the segments of one level
+  localparam int unsigned CntFilterHits = 13;  // addresses inside a segment that its filter lets escape
+  localparam int unsigned CntSegHits = 14;     // requests answered by segments without a walk
   localparam int unsigned CntFaultKind = 16;   // + fault_e: faults of that kind
   localparam int unsigned NumCounters = 32;
 

@@ -18,6 +18,7 @@ module vmmu_regs
     output reg_rsp_t reg_rsp_o,
     // context bank
     output logic [CtxWidth-1:0] ctx_o,
+    output logic        guest_o,        // the offset is one of the guest page
     output logic [11:0] offset_o,
     output logic        staged_we_o,
     output logic [63:0] wdata_o,
@@ -25,7 +26,7 @@ module vmmu_regs
     input  logic        staged_wide_i,
     input  logic        staged_wait_i,
     input  logic [63:0] staged_rdata_i,
-    output logic        commit_valid_o,
+    output logic        commit_valid_o, // with guest_o: GCOMMIT
     input  logic        commit_done_i,
     input  logic        commit_busy_i,
     input  logic [7:0]  commit_reject_i,
@@ -40,6 +41,7 @@ module vmmu_regs
     // events
     input  logic [Cfg.NumContexts-1:0][NumEvents-1:0] set_events_i,
     output logic [Cfg.NumContexts-1:0][NumEvents-1:0] events_o,
+    output logic [Cfg.NumContexts-1:0]                guest_event_o,  // of the guest pages, one is pending
     // global control
     output logic        bypass_o,
     output logic        freeze_o
@@ -63,12 +65,15 @@ module vmmu_regs
 
   // ---------------------------------------------------------------- decode
   logic [RegAddrWidth-1:0] host_offset;
-  logic in_global, in_host, is_commit, is_index, is_events, is_error_record, is_counter, is_cap;
+  logic in_global, in_ctx, in_host, in_guest, is_commit, is_gcommit, is_guest_events, is_index, is_events, is_error_record, is_counter, is_cap;
   logic [CtxBits-1:0] ctx;
   assign host_offset = req_q.addr - RegHostBase;
   assign in_global   = req_q.addr < RegHostBase;
-  // Pages of RegHostStride each; the second half of each is the guest page, which vmmu_csr_guest answers for.
-  assign in_host     = !in_global && (host_offset < RegAddrWidth'(Cfg.NumContexts) * RegHostStride) && !host_offset[12];
+  // Pages of RegHostStride each; the second half of each is the guest page, whose first registers vmmu_csr_guest has.
+  assign in_ctx      = !in_global && (host_offset < RegAddrWidth'(Cfg.NumContexts) * RegHostStride);
+  assign in_host     = in_ctx && !host_offset[12];
+  assign in_guest    = in_ctx && host_offset[12];
+  assign guest_o     = in_guest;
   assign ctx         = CtxBits'(host_offset >> $clog2(RegHostStride));
   assign offset_o    = req_q.addr[11:0];
   assign ctx_o       = CtxWidth'(ctx);
@@ -76,19 +81,21 @@ module vmmu_regs
   assign wdata_o     = {req_q.half[1] ? req_q.wdata[63:32] : staged_rdata_i[63:32],
                         req_q.half[0] ? req_q.wdata[31:0] : staged_rdata_i[31:0]};
   assign is_commit       = in_host && (offset_o == RegCommit);
+  assign is_gcommit      = in_guest && (offset_o == RegGcommit);
+  assign is_guest_events = in_guest && (offset_o == RegGuestEvents);
   assign is_index        = in_host && (offset_o == RegPmlIndex);
   assign is_events       = in_host && (offset_o == RegEvents);
   assign is_error_record = in_host && (offset_o == RegLogErrorRec);
   assign is_counter      = in_host && (offset_o >= RegCounters) &&
                            (offset_o < RegCounters + 12'(8 * NumCounters)) && (offset_o[2:0] == 3'd0) &&
-                           ((offset_o[7:3] <= 5'(CntCycles)) || (offset_o[7:3] >= 5'(CntFaultKind)));
+                           ((offset_o[7:3] <= 5'(CntSegHits)) || (offset_o[7:3] >= 5'(CntFaultKind)));
   assign is_cap          = in_global && (req_q.addr >= RegGlobalCaps) &&
                            (req_q.addr < RegGlobalCaps + RegAddrWidth'(8 * CapWords)) && (req_q.addr[2:0] == 3'd0);
   assign counter_index_o = offset_o[7:3];
 
   // The high word of a register of at most 32 bits is an undefined address.
   logic wide, half_exists;
-  assign wide = (in_host && staged_known_i && staged_wide_i) || is_error_record || is_counter ||
+  assign wide = (in_ctx && staged_known_i && staged_wide_i) || is_error_record || is_counter ||
                 (in_global && (req_q.addr == RegGlobalId));
   assign half_exists = req_q.half[0] || (req_q.half[1] && wide);
 
@@ -96,31 +103,45 @@ module vmmu_regs
   assign write_now      = busy_q && req_q.write && half_exists;
   logic staged_write, staged_wait;
   assign staged_wait    = `VMMU_MUT(44, staged_wait_i, 1'b0);
-  assign staged_write   = write_now && in_host && staged_known_i;
+  assign staged_write   = write_now && in_ctx && staged_known_i;
   assign staged_we_o    = staged_write && !staged_wait;
-  assign commit_valid_o = write_now && is_commit;
+  assign commit_valid_o = write_now && (is_commit || is_gcommit);
   assign index_we_o     = write_now && is_index && !index_busy_i[ctx];
 
   // ---------------------------------------------------------------- live registers
+  logic decided;  // a COMMIT or GCOMMIT was judged
+  assign decided = commit_valid_o && commit_done_i && !commit_busy_i;
   logic [Cfg.NumContexts-1:0][NumEvents-1:0] events_q;
+  logic [Cfg.NumContexts-1:0] gcommit_rejected_q;  // EvGuestCommitRejected
   logic [7:0] reason_q [Cfg.NumContexts];
+  logic [7:0] guest_reason_q [Cfg.NumContexts];
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       events_q <= '0;
       bypass_o <= 1'b0;
       freeze_o <= 1'b0;
-      for (int unsigned c = 0; c < Cfg.NumContexts; c++) reason_q[c] <= RejectNone;
+      gcommit_rejected_q <= '0;
+      for (int unsigned c = 0; c < Cfg.NumContexts; c++) begin
+        reason_q[c]       <= RejectNone;
+        guest_reason_q[c] <= RejectNone;
+      end
     end else begin
       events_q <= events_q | set_events_i;
       if (write_now && is_events) events_q[ctx] <= (events_q[ctx] & ~req_q.wdata[NumEvents-1:0]) | set_events_i[ctx];
-      if (commit_valid_o && commit_done_i && !commit_busy_i) begin
+      if (write_now && is_guest_events && req_q.wdata[EvGuestCommitRejected]) gcommit_rejected_q[ctx] <= 1'b0;
+      if (decided && `VMMU_MUT(84, is_commit, 1'b1)) begin
         reason_q[ctx] <= commit_reject_i;
         if (commit_reject_i != RejectNone) events_q[ctx][EvCommitRejected] <= 1'b1;
+      end
+      if (decided && is_gcommit) begin
+        guest_reason_q[ctx] <= commit_reject_i;
+        if (commit_reject_i != RejectNone) gcommit_rejected_q[ctx] <= 1'b1;
       end
       if (write_now && in_global && (req_q.addr == RegGlobalCtrl)) {freeze_o, bypass_o} <= req_q.wdata[1:0];
     end
   end
-  assign events_o = events_q;
+  assign events_o      = events_q;
+  assign guest_event_o = gcommit_rejected_q;
 
   // ---------------------------------------------------------------- answer
   // Field n of cfg_t, counted from the first; the last field is the low word of the packed struct.
@@ -132,11 +153,16 @@ module vmmu_regs
   always_comb begin
     reg_rsp_o = '{rdata: '0, error: 1'b0};
     if (!half_exists) reg_rsp_o.error = 1'b1;
-    else if (in_host && staged_known_i) reg_rsp_o.rdata = staged_rdata_i;
+    else if (in_ctx && staged_known_i) reg_rsp_o.rdata = staged_rdata_i;
     else if (is_commit) begin
       reg_rsp_o.rdata = 64'(reason_q[ctx]);
       reg_rsp_o.error = req_q.write && commit_busy_i;
     end
+    else if (is_gcommit) begin
+      reg_rsp_o.rdata = 64'(guest_reason_q[ctx]);
+      reg_rsp_o.error = req_q.write && commit_busy_i;
+    end
+    else if (is_guest_events) reg_rsp_o.rdata[EvGuestCommitRejected] = gcommit_rejected_q[ctx];
     else if (is_index) reg_rsp_o.rdata = 64'(index_i[ctx]);
     else if (is_events) reg_rsp_o.rdata = 64'(events_q[ctx]);
     else if (is_error_record) reg_rsp_o = '{rdata: error_record_i, error: req_q.write};

@@ -1,7 +1,7 @@
 `include "vmmu_macros.svh"
 
-// The response port of one requester: L1 hits first, but a walk's answer that has waited 8 cycles takes a
-// slot. Answers that were there when an invalidation arrived are marked, so that the invalidation is
+// The response port of one requester: L1 hits first, then answers of the segment check, then those of walks; but what
+// has waited 8 cycles takes a slot. Answers that were there when an invalidation arrived are marked, so that the invalidation is
 // acknowledged only after the requester has taken them.
 module vmmu_response
   import vmmu_pkg::*;
@@ -15,6 +15,10 @@ module vmmu_response
     input  rsp_t hit_i,
     input  logic hit_bank_i,
     output logic ready_o,          // a hit would find room
+    input  logic seg_valid_i,      // only when seg_ready_o
+    input  rsp_t seg_i,
+    input  logic seg_bank_i,
+    output logic seg_ready_o,
     input  logic walk_valid_i,     // only when there is room
     input  rsp_t walk_i,
     input  logic walk_bank_i,
@@ -48,21 +52,26 @@ module vmmu_response
   logic [3:0] age_q;
   logic queue_valid, queue_push, queue_pop;
 
-  // ---------------------------------------------------------------- output register and its spare
-  logic  out_valid_q, out_old_q, spare_valid_q, spare_old_q;
-  item_t out_q, spare_q;
-  logic  load, take_spare, take_hit, take_queue, take_walk;
+  // ---------------------------------------------------------------- output register, and spares of hits and segments
+  logic  out_valid_q, out_old_q, spare_valid_q, spare_old_q, seg_valid_q, seg_old_q;
+  item_t out_q, spare_q, seg_q;
+  logic  load, free_of_hits, free_of_segs, take_spare, take_hit, take_seg_spare, take_seg, take_queue, take_walk;
 
   assign load        = !out_valid_q || rsp_ready_i;
   assign queue_valid = count_q != '0;
   assign take_spare  = load && spare_valid_q;
   assign take_hit    = load && !spare_valid_q && hit_valid_i;
-  assign take_queue  = load && !spare_valid_q && !hit_valid_i && queue_valid;
-  assign take_walk   = load && !spare_valid_q && !hit_valid_i && !queue_valid && walk_valid_i;
+  assign free_of_hits   = load && !spare_valid_q && !hit_valid_i;
+  assign take_seg_spare = free_of_hits && seg_valid_q;
+  assign take_seg       = free_of_hits && !seg_valid_q && seg_valid_i;
+  assign free_of_segs   = free_of_hits && !seg_valid_q && !seg_valid_i;
+  assign take_queue  = free_of_segs && queue_valid;
+  assign take_walk   = free_of_segs && !queue_valid && walk_valid_i;
   assign queue_push  = walk_valid_i && !take_walk;
   assign queue_pop   = take_queue;
-  // After 8 cycles no hit is let in until the oldest walk answer is out.
+  // After 8 cycles nothing is let in before what has waited until that is out.
   assign ready_o     = !spare_valid_q && !age_q[3];
+  assign seg_ready_o = !seg_valid_q && !age_q[3];
   assign waiting_o   = count_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -71,6 +80,8 @@ module vmmu_response
       out_old_q     <= 1'b0;
       spare_valid_q <= 1'b0;
       spare_old_q   <= 1'b0;
+      seg_valid_q   <= 1'b0;
+      seg_old_q     <= 1'b0;
       live_q        <= '0;
       old_q         <= '0;
       rd_q          <= '0;
@@ -79,9 +90,9 @@ module vmmu_response
       age_q         <= '0;
     end else begin
       if (load) begin
-        out_valid_q <= take_spare || take_hit || take_queue || take_walk;
-        out_old_q   <= (take_spare && (spare_old_q || mark_i)) || (take_queue && (old_q[rd_q] || mark_i)) ||
-                       (take_walk && (walk_covered_i || mark_i)) || (take_hit && mark_i);
+        out_valid_q <= take_spare || take_hit || take_seg_spare || take_seg || take_queue || take_walk;
+        out_old_q   <= mark_i || (take_spare && spare_old_q) || (take_seg_spare && seg_old_q) ||
+                       (take_queue && old_q[rd_q]) || (take_walk && walk_covered_i);
       end else if (mark_i) begin
         out_old_q <= 1'b1;
       end
@@ -89,6 +100,10 @@ module vmmu_response
       else if (hit_valid_i && !take_hit) spare_valid_q <= 1'b1;
       if (mark_i) spare_old_q <= 1'b1;
       else if (hit_valid_i && !take_hit) spare_old_q <= 1'b0;
+      if (take_seg_spare) seg_valid_q <= 1'b0;
+      else if (seg_valid_i && !take_seg) seg_valid_q <= 1'b1;
+      if (mark_i) seg_old_q <= 1'b1;
+      else if (seg_valid_i && !take_seg) seg_old_q <= 1'b0;
       if (mark_i) old_q <= live_q;
       if (queue_push) begin
         wr_q         <= next(wr_q);
@@ -101,11 +116,12 @@ module vmmu_response
         old_q[rd_q]  <= 1'b0;
       end
       if (queue_push != queue_pop) count_q <= queue_push ? count_q + 1'b1 : count_q - 1'b1;
-      if (!queue_valid || queue_pop) age_q <= '0;
+      if (queue_valid ? queue_pop : (!seg_valid_q || take_seg_spare)) age_q <= '0;
       else if (!age_q[3]) age_q <= age_q + 4'd1;
     end
   end
   always_ff @(posedge clk_i) begin
+<<<<<<< HEAD
     // Whether there is a hit is known last: it selects, and enables nothing. The row written is not in use.
     if (walk_valid_i) queue_q[wr_q] <= '{bank: walk_bank_i, rsp: walk_i};
     if (load) begin
@@ -115,13 +131,30 @@ module vmmu_response
       else out_q <= '{bank: walk_bank_i, rsp: walk_i};
     end
     if (!spare_valid_q) spare_q <= '{bank: hit_bank_i, rsp: hit_i};
+=======
+    if (queue_push) queue_q[wr_q] <= '{bank: walk_bank_i, rsp: walk_i};
+    if (take_spare) out_q <= spare_q;
+    else if (take_hit) out_q <= '{bank: hit_bank_i, rsp: hit_i};
+    else if (take_seg_spare) out_q <= seg_q;
+    else if (take_seg) out_q <= '{bank: seg_bank_i, rsp: seg_i};
+    else if (take_queue) out_q <= queue_q[rd_q];
+    else if (take_walk) out_q <= '{bank: walk_bank_i, rsp: walk_i};
+    if (hit_valid_i && !take_hit) spare_q <= '{bank: hit_bank_i, rsp: hit_i};
+    if (seg_valid_i && !take_seg) seg_q <= '{bank: seg_bank_i, rsp: seg_i};
+>>>>>>> 08e70ce
   end
 
   assign rsp_valid_o = out_valid_q;
   assign rsp_o       = out_q.rsp;
   assign rsp_bank_o  = out_q.bank;
-  assign covered_o   = (out_valid_q && out_old_q) || (spare_valid_q && spare_old_q) || (|old_q);
+  assign covered_o   = (out_valid_q && out_old_q) || (spare_valid_q && spare_old_q) ||
+                      (seg_valid_q && seg_old_q) || (|old_q);
 
   `VMMU_ASSERT(HitFindsRoom_A, hit_valid_i |-> !spare_valid_q)
+<<<<<<< HEAD
   `VMMU_ASSERT(WalkAnswerFindsRoom_A, walk_valid_i |-> count_q != CountWidth'(Depth))
+=======
+  `VMMU_ASSERT(SegmentAnswerFindsRoom_A, seg_valid_i |-> !seg_valid_q)
+  `VMMU_ASSERT(WalkAnswerFindsRoom_A, queue_push |-> count_q != CountWidth'(Depth))
+>>>>>>> 08e70ce
 endmodule

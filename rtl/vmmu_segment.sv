@@ -92,5 +92,4 @@ module vmmu_segment
   `VMMU_ASSERT(PageIsInOneSegmentAtMost_A, valid_i -> $onehot0(holds))
   `VMMU_ASSERT(EmptySegmentsHoldNothing_A, (holds & ~filled) == '0)
   `VMMU_ASSERT(PageOfASegmentMeetsIt_A, match_o.in_range -> match_o.size_unused == Size4K)
-  `VMMU_ASSERT(LargePageInsideMeetsItsSegment_A, (inside_1g & holds & ~meets_1g) == '0)
 endmodule

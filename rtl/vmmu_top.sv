@@ -4,6 +4,7 @@
 module vmmu_top
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
+  import vmmu_h3_pkg::*;
 #(
     parameter int unsigned Preset = PresetServer,
     parameter cfg_t Cfg = preset_cfg(Preset)
@@ -59,8 +60,14 @@ module vmmu_top
   if ((Cfg.L2Sets != 0) || (Cfg.NtlbEntries != 0) || (Cfg.PscEntries != 0)) begin : g_bad_caches
     $error("L2Sets, NtlbEntries and PscEntries must be 0: this version has L1 TLBs only");
   end
-  if ((Cfg.NumVmmSegments != 0) || (Cfg.CheckStages != 0)) begin : g_bad_segments
-    $error("NumVmmSegments and CheckStages must be 0: this version has no segments");
+  if (Cfg.NumVmmSegments > MaxVmmSegments) begin : g_bad_segments
+    $error("NumVmmSegments must be 0 to MaxVmmSegments");
+  end
+  if (Cfg.CheckStages != 0) begin : g_bad_stages
+    $error("CheckStages must be 0: this version checks an address in the cycle that forms it");
+  end
+  if (Cfg.SegmentAtL1 > 1) begin : g_bad_placement
+    $error("SegmentAtL1 must be 0 or 1");
   end
   if ((Cfg.NumWalks < 1) || (Cfg.NumWalks > 16) || (Cfg.NumWalks & (Cfg.NumWalks - 1)) != 0) begin : g_bad_walks
     $error("NumWalks must be a power of two, 1 to 16");
@@ -78,10 +85,11 @@ module vmmu_top
   logic  accept, hit, miss, queue_full, rsp_ready, bank_ready, bypass, freeze;
   rsp_t  hit_rsp;
   miss_t missed;
-  logic  fill_valid, drop, inv_flush, space_flush, fractured;
-  fill_t fill;
+  logic  walk_fill_valid, fill_valid, drop, inv_flush, space_flush, fractured;
+  fill_t walk_fill, fill;
   logic [63:12] drop_page;
   ctx_live_t req_live;
+  regs_t live_regs;  // of the request's context
 
   assign req            = req_i[0];
   assign req_live       = live[CtxBits'(req.ctx)];
@@ -96,13 +104,67 @@ module vmmu_top
       .drop_i(drop), .drop_page_i(drop_page), .flush_i(inv_flush || space_flush), .fractured_o(fractured)
   );
 
+  // ISCA 2013's placement: a guest segment with nothing below it answers like an L1 hit. The rest is for the head of
+  // the miss queue, here as elsewhere.
+  logic at_l1;
+  rsp_t at_l1_rsp;
+  if (Cfg.SegmentAtL1 != 0) begin : g_at_l1
+    logic answers, native;
+    seg_result_t unused_guest;
+    seg_match_t unused_vmm;
+    logic [Lanes-1:0][IndexWidth-1:0] unused_index;
+    fill_t unused_fill;
+    logic [1:0] unused_checks, unused_filter_hits;
+    vmmu_dual_check #(.Cfg(Cfg)) u_at_l1 (
+        .clk_i, .rst_ni, .valid_i(accept), .miss_i(missed), .regs_i(live_regs),
+        .guest_o(unused_guest), .vmm_o(unused_vmm), .vmm_index_o(unused_index),
+        .answers_o(answers), .native_o(native), .rsp_o(at_l1_rsp), .fill_o(unused_fill),
+        .checks_o(unused_checks), .filter_hits_o(unused_filter_hits)
+    );
+    assign at_l1 = miss && answers && native;
+  end else begin : g_behind_l1
+    logic unused_regs;
+    assign unused_regs = ^live_regs;
+    assign at_l1     = 1'b0;
+    assign at_l1_rsp = '0;
+  end
+
   // ---------------------------------------------------------------- misses and walks
-  logic  head_valid, head_ready;
+  logic  head_valid, head_ready, head_taken;
   miss_t head;
   vmmu_miss_queue #(.Depth(Cfg.MissQueue)) u_miss_queue (
       .clk_i, .rst_ni,
-      .push_i(miss), .miss_i(missed), .full_o(queue_full),
-      .valid_o(head_valid), .ready_i(head_ready), .miss_o(head), .uncache_i(space_flush)
+      .push_i(miss && !at_l1), .miss_i(missed), .full_o(queue_full),
+      .valid_o(head_valid), .ready_i(head_taken), .miss_o(head), .uncache_i(cover_valid || space_flush)
+  );
+
+  // ---------------------------------------------------------------- segments
+  regs_t head_regs;
+  seg_result_t head_guest;
+  seg_match_t head_vmm;
+  logic [Lanes-1:0][IndexWidth-1:0] head_vmm_index;
+  logic seg_answers, seg_valid, seg_ready, seg_rsp_ready, seg_fill_ready, unused_native;
+  rsp_t seg_rsp;
+  fill_t seg_fill;
+  logic [1:0] head_checks, head_filter_hits;
+  vmmu_dual_check #(.Cfg(Cfg)) u_dual_check (
+      .clk_i, .rst_ni, .valid_i(head_valid), .miss_i(head), .regs_i(head_regs),
+      .guest_o(head_guest), .vmm_o(head_vmm), .vmm_index_o(head_vmm_index),
+      .answers_o(seg_answers), .native_o(unused_native), .rsp_o(seg_rsp), .fill_o(seg_fill),
+      .checks_o(head_checks), .filter_hits_o(head_filter_hits)
+  );
+  // What the segments answer never waits for the walker, nor the walker for them.
+  assign seg_ready  = seg_rsp_ready && seg_fill_ready;
+  assign seg_valid  = head_valid && seg_answers && seg_ready;
+  assign head_taken = seg_answers ? seg_ready : head_ready;
+
+  // With SegmentAtL1 an address in a segment needs no entry.
+  vmmu_fill_port u_fill_port (
+      .clk_i, .rst_ni,
+      .walk_valid_i(walk_fill_valid), .walk_i(walk_fill),
+      .seg_valid_i(seg_valid && head.cacheable && !bypass && (Cfg.SegmentAtL1 == 0)), .seg_i(seg_fill),
+      .seg_ready_o(seg_fill_ready), .clear_i(cover_valid || space_flush),
+      .fill_valid_o(fill_valid), .fill_o(fill)
   );
 
   logic [CtxWidth-1:0] regs_ctx, log_ctx, ev_ctx;
@@ -117,7 +179,7 @@ module vmmu_top
   log_op_e log_op;
   logic [FrameWidth-1:0] log_page;
   rsp_t walk_rsp;
-  logic ev_start, ev_restart, ev_timeout, ev_nested;
+  logic ev_start, ev_restart, ev_timeout, ev_nested, ev_check, ev_filter_hit;
   logic cover_valid, cover_all;
   logic [CtxWidth-1:0] cover_ctx;
   logic [$clog2(Answers+1)-1:0] waiting;
@@ -132,6 +194,8 @@ module vmmu_top
   vmmu_walker #(.Cfg(Cfg)) u_walker (
       .clk_i, .rst_ni,
       .miss_valid_i(head_valid), .miss_ready_o(head_ready), .miss_i(head),
+      .miss_answered_i(seg_answers), .miss_guest_i(head_guest), .miss_vmm_i(head_vmm),
+      .miss_vmm_index_i(head_vmm_index),
       .regs_ctx_o(regs_ctx), .regs_bank_o(regs_bank), .regs_i(regs),
       .mem_valid_o(walk_mem_valid), .mem_keep_time_o(walk_keep_time), .mem_req_o(walk_mem_req),
       .mem_rsp_valid_i(walk_rsp_valid), .mem_rsp_i(mem_rsp),
@@ -140,11 +204,11 @@ module vmmu_top
       .log_ctx_o(log_ctx), .log_full_i(log_full), .log_room_i(log_room), .log_op_o(log_op), .log_page_o(log_page),
       .rsp_valid_o(walk_valid), .rsp_o(walk_rsp), .rsp_bank_o(walk_bank), .rsp_covered_o(walk_covered),
       .rsp_room_i(walk_room),
-      .fill_valid_o(fill_valid), .fill_o(fill),
+      .fill_valid_o(walk_fill_valid), .fill_o(walk_fill),
       .cover_valid_i(cover_valid || space_flush), .cover_all_i(cover_all || space_flush), .cover_ctx_i(cover_ctx),
       .covered_live_o(covered_live), .bypass_i(bypass),
-      .ev_start_o(ev_start), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout), .ev_ctx_o(ev_ctx),
-      .ev_nested_o(ev_nested), .active_o(active), .active_ctx_o(active_ctx)
+      .ev_start_o(ev_start), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout), .ev_check_o(ev_check),
+      .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested), .active_o(active), .active_ctx_o(active_ctx)
   );
 
   // ---------------------------------------------------------------- log and memory
@@ -186,7 +250,9 @@ module vmmu_top
   assign answer = rsp_valid_o[0] && rsp_ready_i[0];
   vmmu_response #(.Depth(Answers)) u_response (
       .clk_i, .rst_ni,
-      .hit_valid_i(hit), .hit_i(hit_rsp), .hit_bank_i(req_live.bank), .ready_o(rsp_ready),
+      .hit_valid_i(hit || at_l1), .hit_i(at_l1 ? at_l1_rsp : hit_rsp), .hit_bank_i(req_live.bank),
+      .ready_o(rsp_ready),
+      .seg_valid_i(seg_valid), .seg_i(seg_rsp), .seg_bank_i(head.bank), .seg_ready_o(seg_rsp_ready),
       .walk_valid_i(walk_valid), .walk_i(walk_rsp), .walk_bank_i(walk_bank), .walk_covered_i(walk_covered),
       .waiting_o(waiting),
       .rsp_valid_o(rsp_valid_o[0]), .rsp_ready_i(rsp_ready_i[0]), .rsp_o(rsp_o[0]), .rsp_bank_o(answer_bank),
@@ -201,6 +267,7 @@ module vmmu_top
   logic [Contexts-1:0] spaces_valid;
   logic [Contexts-1:0][SpaceWidth-1:0] spaces, gspaces;
   logic [11:0] reg_offset;
+  logic reg_guest;
   logic staged_we, staged_known, staged_wide, staged_wait, commit_valid, commit_done, commit_busy;
   logic [63:0] staged_rdata, counter;
   logic [7:0] commit_reject;
@@ -208,7 +275,8 @@ module vmmu_top
 
   vmmu_ctx #(.Cfg(Cfg)) u_ctx (
       .clk_i, .rst_ni, .ready_o(bank_ready),
-      .reg_ctx_i(reg_ctx), .reg_offset_i(reg_offset), .reg_we_i(staged_we), .reg_wdata_i(reg_wdata),
+      .reg_ctx_i(reg_ctx), .reg_guest_i(reg_guest), .reg_offset_i(reg_offset),
+      .reg_we_i(staged_we), .reg_wdata_i(reg_wdata),
       .reg_known_o(staged_known), .reg_wide_o(staged_wide), .reg_wait_o(staged_wait),
       .reg_rdata_o(staged_rdata),
       .commit_valid_i(commit_valid), .commit_done_o(commit_done), .commit_busy_o(commit_busy),
@@ -218,6 +286,8 @@ module vmmu_top
       .space_op_o(space_op), .space_valid_o(space_valid), .space_done_i(space_done),
       .space_valid_i(spaces_valid), .space_i(spaces), .gspace_i(gspaces),
       .live_o(live), .walk_ctx_i(regs_ctx), .walk_bank_i(regs_bank), .walk_regs_o(regs),
+      .req_ctx_i(req.ctx), .req_regs_o(live_regs),
+      .head_ctx_i(head.req.ctx), .head_bank_i(head.bank), .head_regs_o(head_regs),
       .pml_base_o(pml_base), .pml_watermark_o(pml_watermark), .old_bank_busy_o(old_bank_busy),
       .accept_i(accept), .accept_ctx_i(req.ctx),
       .answer_i(answer), .answer_ctx_i(rsp_o[0].ctx), .answer_bank_i(answer_bank)
@@ -252,31 +322,32 @@ module vmmu_top
       log_error[c]                  = events[c][EvLogError];
     end
   end
-  assign irq_host_o  = |events;
-  assign irq_guest_o = '0;
+  assign irq_host_o = |events;
 
   vmmu_regs #(.Cfg(Cfg)) u_regs (
       .clk_i, .rst_ni, .ready_i(bank_ready),
       .reg_req_valid_i, .reg_req_ready_o, .reg_req_i, .reg_rsp_valid_o, .reg_rsp_o,
-      .ctx_o(reg_ctx), .offset_o(reg_offset), .staged_we_o(staged_we), .wdata_o(reg_wdata),
+      .ctx_o(reg_ctx), .guest_o(reg_guest), .offset_o(reg_offset), .staged_we_o(staged_we), .wdata_o(reg_wdata),
       .staged_known_i(staged_known), .staged_wide_i(staged_wide), .staged_wait_i(staged_wait),
       .staged_rdata_i(staged_rdata),
       .commit_valid_o(commit_valid), .commit_done_i(commit_done), .commit_busy_i(commit_busy),
       .commit_reject_i(commit_reject),
       .index_we_o(index_we), .index_i(pml_index), .index_busy_i(pml_busy), .error_record_i(error_record),
       .counter_index_o(counter_index), .counter_i(counter),
-      .set_events_i(set_events), .events_o(events), .bypass_o(bypass), .freeze_o(freeze)
+      .set_events_i(set_events), .events_o(events), .guest_event_o(irq_guest_o), .bypass_o(bypass), .freeze_o(freeze)
   );
 
   vmmu_counters #(.Cfg(Cfg)) u_counters (
       .clk_i, .rst_ni, .freeze_i(freeze),
-      .accept_i(accept), .hit_i(hit), .accept_ctx_i(req.ctx),
+      .accept_i(accept), .hit_i(hit), .accept_ctx_i(req.ctx), .at_l1_i(at_l1),
+      .head_i(head_valid && head_taken), .head_answered_i(seg_answers), .head_checks_i(head_checks),
+      .head_filter_hits_i(head_filter_hits), .head_ctx_i(head.req.ctx),
       .answer_i(answer), .answer_fault_i(rsp_o[0].fault.kind), .answer_ctx_i(rsp_o[0].ctx),
       .start_i(ev_start), .restart_i(ev_restart),
       .guest_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && !ev_nested),
       .nested_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && ev_nested),
       .swap_i(walk_mem_valid && (walk_mem_req.op == MemCas)),
-      .walk_ctx_i(ev_ctx), .active_i(active), .active_ctx_i(active_ctx), .pml_record_i(pml_record),
+      .check_i(ev_check), .filter_hit_i(ev_filter_hit), .walk_ctx_i(ev_ctx), .active_i(active), .active_ctx_i(active_ctx), .pml_record_i(pml_record),
       .read_ctx_i(reg_ctx), .read_index_i(counter_index), .read_o(counter)
   );
 

@@ -16,6 +16,10 @@ module vmmu_walk_step
     input  pending_t    npending_i,   // entry of the highest level in walk_i.nmask
     input  logic        log_full_i,   // of the context's PML
     input  logic        log_room_i,
+    // What the VMM segments say of the guest-physical address that this step forms.
+    input  seg_match_t  vmm_i,
+    input  logic        vmm_use_i,      // one of them translates it
+    input  logic        guest_beyond_i, // with StepStart: the guest segment's result is at or above MAXPHYADDR
 
     output walk_t       walk_o,
     output logic        mem_valid_o,
@@ -31,7 +35,9 @@ module vmmu_walk_step
     output log_op_e     log_op_o,
     output logic        done_o,         // rsp_o is the answer, the slot is free
     output rsp_t        rsp_o,
-    output fill_t       fill_o
+    output fill_t       fill_o,
+    output logic        check_o,        // VMM segments were consulted, for the first time on this request
+    output logic        filter_hit_o    // and the address was in one, but escaped
 );
   localparam logic [63:0] GuestA = 64'h20;
   localparam logic [63:0] GuestD = 64'h40;
@@ -66,11 +72,13 @@ module vmmu_walk_step
   logic failed;  // the memory reply is an error
   assign failed = (step_i == StepReply) && `VMMU_MUT(21, error_i, 1'b0);
 
-  logic nested_on, ept_ad, pml_on, mbe;
-  assign nested_on = regs_i.ctrl[CtrlEptEn];
-  assign ept_ad    = regs_i.eptp[6];
-  assign pml_on    = regs_i.ctrl[CtrlPmlEn] && nested_on && ept_ad;
+  logic ept_on, ept_ad, pml_on, mbe, shadow, vseg_miss;
+  assign ept_on    = regs_i.ctrl[CtrlEptEn];
+  assign ept_ad    = ept_on && regs_i.eptp[6];
+  assign pml_on    = regs_i.ctrl[CtrlPmlEn] && ept_ad;
   assign mbe       = regs_i.ctrl[CtrlMbe];
+  assign shadow    = regs_i.ctrl[CtrlShadow];
+  assign vseg_miss = regs_i.ctrl[CtrlVirt] && !shadow && regs_i.ctrl[CtrlVsegMiss];
 
   logic begins, reply, guest_read, nested_read, guest_flag, nested_flag, log_retry;
   assign begins      = (step_i == StepStart) || ((step_i == StepResume) && (walk_i.phase == PhRestart));
@@ -158,18 +166,24 @@ module vmmu_walk_step
     end
   end
 
-  // This access is judged on the raw entry, as if it were the guest's leaf; what the entry is decides later.
+  // This access is judged on the raw entry, as if it were the guest's leaf; what the entry is decides later. A walk
+  // that begins is judged on the ATTR of the guest segment (key 0), which matters only if that one translates.
   logic [PermWidth-1:0] allowed, unused_allowed;
   logic denied, key_violation, user, ac, unused_denied, unused_key;
   guest_perm_t leaf_perm;
-  assign leaf_perm = '{
-      rw: walk_i.gperm.rw && gperm.rw, us: walk_i.gperm.us && gperm.us, nx: walk_i.gperm.nx || gperm.nx
-  };
+  always_comb begin
+    leaf_perm = walk_i.gperm;
+    if (!begins) begin
+      leaf_perm.rw &= gperm.rw;
+      leaf_perm.us &= gperm.us;
+      leaf_perm.nx |= gperm.nx;
+    end
+  end
   assign user = user_effective(miss_i.req);
   assign ac   = ac_effective(miss_i.req);
   vmmu_access_check u_denied (
       .perm_i         (leaf_perm),
-      .pkey_i         (pkey),
+      .pkey_i         (begins ? 4'd0 : pkey),
       .ctrl_i         (regs_i.ctrl),
       .pkru_i         (regs_i.pkru),
       .op_i           (op),
@@ -198,32 +212,25 @@ module vmmu_walk_step
   assign nested_denied = (want_r && !acc.nperm.r) || (want_w && !acc.nperm.w) || (want_x && !nested_x);
 
   // ---------------------------------------------------------------- swaps
-  logic swap_nested, swap_done, swap_again, swap_lost, swap_leaf;
+  // While a guest flag is swapped, the write is the access's own; while an EPT flag is, that of the gPA access.
+  logic swap_done, swap_again, swap_lost, log_now, log_drop;
   logic [63:0] swap_wanted;
-  always_comb begin
-    swap_nested = walk_i.phase == PhNestedFlag;
-    swap_leaf   = swap_nested ? (walk_i.nlevel == 3'(walk_i.nsize) + 3'd1)
-                              : (walk_i.glevel == 3'(walk_i.gsize) + 3'd1);
-    // While a guest flag is swapped, the write is the access's own; while an EPT flag is, that of the gPA access.
-    if (swap_nested) swap_wanted = NestedA | ((swap_leaf && want_w) ? NestedD : 64'd0);
-    else             swap_wanted = GuestA | ((swap_leaf && (op == OpWrite)) ? GuestD : 64'd0);
-    swap_done = `VMMU_MUT(25, 1'b0, 1'b1) || (data_i == walk_i.expected) ||
-        (((data_i ^ walk_i.expected) & ~(swap_nested ? (NestedA | NestedD) : (GuestA | GuestD))) == 64'd0 &&
-         (data_i & swap_wanted) == swap_wanted);
-    swap_again = !swap_done &&
-        ((data_i ^ walk_i.expected) & ~(swap_nested ? (NestedA | NestedD) : (GuestA | GuestD))) == 64'd0;
-    swap_lost = `VMMU_MUT(25, !swap_done && !swap_again, 1'b0);
-  end
-
-  // The dirty flag went from 0 to 1 by this swap. No reply in time counts as done: a duplicate record is
-  // legal, a lost one is not.
-  logic log_now, log_drop, swap_holds;
-  assign swap_holds = (walk_i.phase == PhNestedFlag) && walk_i.log_held;
-  assign log_now = swap_holds && swap_leaf && !walk_i.expected[9] &&
-      ((nested_flag && (data_i == walk_i.expected)) || (step_i == StepFail));
-  assign log_drop = swap_holds && !log_now &&
-      ((nested_flag && (swap_lost || (swap_done && swap_leaf))) || (step_i == StepFail) ||
-       failed);
+  vmmu_walk_swap #(
+      .GuestFlagA(GuestA), .GuestFlagD(GuestD), .NestedFlagA(NestedA), .NestedFlagD(NestedD)
+  ) u_swap (
+      .walk_i,
+      .data_i,
+      .write_i      ((walk_i.phase == PhNestedFlag) ? want_w : (op == OpWrite)),
+      .nested_flag_i(nested_flag),
+      .no_reply_i   (step_i == StepFail),
+      .error_i      (failed),
+      .done_o       (swap_done),
+      .again_o      (swap_again),
+      .lost_o       (swap_lost),
+      .wanted_o     (swap_wanted),
+      .log_now_o    (log_now),
+      .log_drop_o   (log_drop)
+  );
 
   // ---------------------------------------------------------------- where the walk stands now
   // From here on every choice is made as if nothing were wrong, because what is wrong is known last: `faulted`
@@ -256,101 +263,118 @@ module vmmu_walk_step
     guest_target_level  = top_level(acc.gmask);
   end
   logic table_not_writable;  // a guest flag is a write to the table's page (contract: order, rule 2)
-  assign table_not_writable = go_guest_flag && nested_on && !ept_ad && !guest_target.nperm.w;
+  assign table_not_writable = go_guest_flag && !ept_ad && !guest_target.nperm.w;
 
-  // ---------------------------------------------------------------- addresses to go on with
+  // ---------------------------------------------------------------- the guest-physical address that this step forms
   logic canonical;
   assign canonical = is_canonical(gva[63:47], regs_i.ctrl[CtrlLa57]);
   logic [2:0] next_glevel;
-  logic [PaWidth-1:0] table_entry;  // of the next guest level: gPA, or hPA when native
-  logic guest_descends;
+  logic [51:12] root, table_page;
+  logic [PaWidth-1:0] table_entry;  // of the next guest level: gPA, or hPA when nothing is below
+  logic guest_descends, starts_final, forms, forms_final;
+  logic [PaWidth-1:0] formed_gpa;
   assign guest_descends = guest_read && !leaf;
+  assign starts_final   = begins && walk_i.gseg;  // the guest segment has done the guest's part
+  assign forms          = begins || guest_descends || guest_complete;
+  assign forms_final    = starts_final || guest_complete;
   always_comb begin
     next_glevel = begins ? (regs_i.ctrl[CtrlLa57] ? 3'd5 : 3'd4) : walk_i.glevel - 3'd1;
-    table_entry = {begins ? regs_i.cr3[51:12] : data_i[51:12], table_index(gva, next_glevel), 3'b000};
+    root        = shadow ? regs_i.shadow_root : regs_i.cr3[51:12];
+    table_page  = begins ? root : data_i[51:12];
+    table_entry = {table_page, table_index(gva, next_glevel), 3'b000};
+    formed_gpa  = table_entry;
+    if (guest_complete) formed_gpa = acc.gpa;
+    if (starts_final) formed_gpa = walk_i.gpa;
   end
-  logic start_nested;
-  logic [PaWidth-1:0] nested_input;
-  assign start_nested = nested_on && (begins || guest_descends || guest_complete);
-  assign nested_input = guest_complete ? acc.gpa : table_entry;
-  logic beyond_ept;  // four EPT levels translate 48 bits
-  assign beyond_ept = start_nested && |nested_input[51:48];
 
-  // ---------------------------------------------------------------- faults, in the order of judging
-  fault_t fault;
-  logic [15:0] pf_code, ept_code;
-  logic final_access;
-  ept_perm_t ept_code_perm;
+  // A VMM segment that holds it translates it, else EPT does; with VSEG_MISS there is nothing else. With none of
+  // these it is the host-physical address.
+  logic in_segment, exits, start_nested, placed;
+  ept_perm_t segment_perm;
+  logic segment_denied;
+  assign in_segment   = forms && vmm_use_i;
+  assign exits        = forms && !vmm_use_i && vseg_miss;
+  assign start_nested = forms && !vmm_use_i && !vseg_miss && ept_on;
+  assign placed       = forms && (vmm_use_i || (!vseg_miss && !ept_on));
+  assign segment_perm = '{r: vmm_i.attr.r, w: vmm_i.attr.w, x: vmm_i.attr.x, xu: vmm_i.attr.x};
+  // The same demands as those of EPT.
   always_comb begin
-    // SDM 4.7. I/D is reported when fetches are told apart at all.
-    pf_code = '0;
-    pf_code[0] = !not_present;
-    pf_code[1] = op == OpWrite;
-    pf_code[2] = user;
-    pf_code[3] = !not_present && bad;
-    pf_code[4] = (op == OpFetch) && (regs_i.ctrl[CtrlNxe] || regs_i.ctrl[CtrlSmep]);
-    pf_code[5] = !not_present && !bad && key_violation;
+    segment_denied = (!vmm_i.attr.r && (!forms_final || (op == OpRead))) ||
+                     (!vmm_i.attr.w && (forms_final ? (op == OpWrite) : ept_ad)) ||
+                     (!vmm_i.attr.x && forms_final && (op == OpFetch));
   end
+
+  walk_t now;
   always_comb begin
-    final_access  = beyond_ept ? guest_complete : !(is_table || table_not_writable);
-    ept_code_perm = acc.nperm;
-    if (beyond_ept) ept_code_perm = '0;
-    if (table_not_writable) ept_code_perm = guest_target.nperm;
-    ept_code = '0;
-    ept_code[0] = !final_access || (op == OpRead);
-    ept_code[1] = final_access ? (op == OpWrite) : (ept_ad || table_not_writable);
-    ept_code[2] = final_access && (op == OpFetch);
-    ept_code[6:3] = {mbe && ept_code_perm.xu, ept_code_perm.x, ept_code_perm.w, ept_code_perm.r};
-    ept_code[7] = 1'b1;
-    ept_code[8] = final_access;
-    if (regs_i.ctrl[CtrlAdvInfo] && final_access) begin
-      ept_code[11:9] = {acc.gperm.nx, acc.gperm.rw, acc.gperm.us};
+    now = acc;
+    if (forms) begin
+      now.gpa    = formed_gpa;
+      now.hpa    = vmm_use_i ? {vmm_i.frame, formed_gpa[11:0]} : formed_gpa;
+      now.nperm  = vmm_use_i ? segment_perm : '1;
+      now.nlevel = 3'd4;
+      now.nmask  = '0;
+      now.nsize  = Size1G;
+      now.ncap   = vmm_use_i ? vmm_i.size_used : vmm_i.size_unused;
+      now.ndirty = 1'b1;
+      now.emt    = 3'd6;
+      now.ipat   = 1'b0;
     end
   end
-  always_comb begin
-    fault = '0;
-    fault.target = regs_i.fault_target;
-    fault.gva = gva;
-    fault.gva_valid = 1'b1;
-    if ((step_i == StepFail) || failed) begin
-      fault.kind = FaultBus;
-      fault.addr = 64'({walk_i.addr, 3'b000});
-    end else if (begins && !canonical) begin
-      fault.kind = FaultNonCanonical;
-    end else if (guest_read && (not_present || bad || (leaf && denied))) begin
-      fault.kind = FaultPage;
-      fault.code = pf_code;
-    end else if (nested_read && !not_present && bad) begin
-      fault.kind = FaultEptMisconfig;
-      fault.addr = 64'(walk_i.gpa);
-    end else if (nested_read && (not_present || (leaf && nested_denied))) begin
-      fault.kind = FaultEptViolation;
-      fault.code = ept_code;
-      fault.addr = `VMMU_MUT(20, 64'(walk_i.gpa), 64'({walk_i.gpa[PaWidth-1:12], gva[11:0]}));
-    end else if (log_denies) begin
-      fault.kind = FaultPmlFull;
-    end else if (table_not_writable) begin
-      fault.kind = FaultEptViolation;
-      fault.code = ept_code;
-      fault.addr = 64'({guest_target.gpa, 3'b000});
-    end else if (beyond_ept) begin
-      fault.kind = FaultEptViolation;
-      fault.code = ept_code;
-      fault.addr = 64'(nested_input);
-    end
-  end
-  // The same conditions without their priority.
+
+  // ---------------------------------------------------------------- faults
+  wrong_t wrong;
   logic faulted;
-  assign faulted = (step_i == StepFail) || failed || (begins && !canonical) ||
-                   (guest_read && (not_present || bad || (leaf && denied))) ||
-                   (nested_read && (not_present || bad || (leaf && nested_denied))) ||
-                   log_denies || table_not_writable || beyond_ept;
+  always_comb begin
+    wrong = '0;
+    wrong.bus           = (step_i == StepFail) || failed;
+    wrong.noncanonical  = begins && !canonical;
+    wrong.guest_segment = starts_final && (step_i == StepStart) && `VMMU_MUT(76, guest_beyond_i, 1'b0);
+    wrong.page          = (guest_read && (not_present || bad || (leaf && denied))) ||
+                          (starts_final && (denied || ((op == OpRead) && !walk_i.gread)));
+    wrong.misconfig     = nested_read && !not_present && bad;
+    wrong.violation     = nested_read && (not_present || (leaf && nested_denied));
+    wrong.log_full      = log_denies;
+    wrong.table_write   = table_not_writable;
+    wrong.vmm_segment   = in_segment && `VMMU_MUT(77, vmm_i.beyond, 1'b0);
+    wrong.vmm_denied    = in_segment && `VMMU_MUT(78, segment_denied, 1'b0);
+    wrong.vseg_exit     = exits;
+    wrong.beyond_ept    = start_nested && |formed_gpa[51:48];
+  end
+  assign faulted = |wrong;
+
+  fault_t fault;
+  vmmu_walk_fault u_fault (
+      .wrong_i        (wrong),
+      .req_i          (miss_i.req),
+      .ctrl_i         (regs_i.ctrl),
+      .target_i       (regs_i.fault_target),
+      .ept_ad_i       (ept_ad),
+      .not_present_i  (guest_read && not_present),
+      .reserved_i     (guest_read && bad),
+      .key_violation_i(key_violation),
+      .gperm_i        (acc.gperm),
+      .is_table_i     (is_table),
+      .nperm_i        (acc.nperm),
+      .forms_final_i  (forms_final),
+      .attr_i         (vmm_i.attr),
+      .target_nperm_i (guest_target.nperm),
+      .word_addr_i    (walk_i.addr),
+      .walk_gpa_i     (walk_i.gpa),
+      .formed_gpa_i   (formed_gpa),
+      .target_gpa_i   (guest_target.gpa),
+      .fault_o        (fault)
+  );
+
+  // The check that was made together with that of the guest segment is counted there.
+  assign check_o = forms && vmm_i.any && !(wrong.noncanonical || wrong.guest_segment || wrong.page) &&
+                   !(starts_final && (step_i == StepStart));
+  assign filter_hit_o = check_o && vmm_i.in_range && !vmm_use_i;
 
   // ---------------------------------------------------------------- what to do now
   logic read_guest, read_nested, finished;
-  assign read_guest  = (nested_complete && is_table) || (!nested_on && (begins || guest_descends));
+  assign read_guest  = (nested_complete && is_table) || (placed && !forms_final);
   assign read_nested = start_nested || (nested_read && !leaf);
-  assign finished    = (nested_complete && !is_table) || (!nested_on && guest_complete);
+  assign finished    = (nested_complete && !is_table) || (placed && forms_final);
   assign restart_o   = (guest_flag || nested_flag) && swap_lost;
   assign park_o      = restart_o || (log_waits && !faulted);
   assign done_o      = finished || faulted;
@@ -363,9 +387,9 @@ module vmmu_walk_step
     mem_wdata_o    = '0;
     mem_expected_o = '0;
     if (read_guest) begin
-      mem_addr_o  = nested_on ? acc.hpa[PaWidth-1:3] : table_entry[PaWidth-1:3];
+      mem_addr_o  = now.hpa[PaWidth-1:3];
     end else if (read_nested) begin
-      mem_addr_o  = start_nested ? {regs_i.eptp[51:12], nested_input[47:39]}
+      mem_addr_o  = start_nested ? {regs_i.eptp[51:12], formed_gpa[47:39]}
                                  : {data_i[51:12], table_index(64'(walk_i.gpa), walk_i.nlevel - 3'd1)};
     end else begin
       mem_op_o = MemCas;
@@ -387,29 +411,19 @@ module vmmu_walk_step
   end
 
   always_comb begin
-    walk_o = acc;
+    walk_o = now;
     walk_o.addr     = mem_addr_o;
     walk_o.expected = mem_expected_o;
     if (begins) begin
-      walk_o.glevel  = next_glevel;
-      walk_o.gperm   = '{rw: 1'b1, us: 1'b1, nx: 1'b0};
-      walk_o.gmask   = '0;
-      walk_o.gpa     = table_entry;
+      walk_o.glevel    = next_glevel;
+      walk_o.gmask     = '0;
       walk_o.log_held  = 1'b0;
       walk_o.restarted = step_i == StepResume;
+      if (!walk_i.gseg) walk_o.gperm = '{rw: 1'b1, us: 1'b1, nx: 1'b0};
     end
-    if (guest_descends) begin
-      walk_o.glevel = next_glevel;
-      walk_o.gpa    = table_entry;
-    end
-    if (guest_complete) walk_o.glevel = 3'd0;
-    if (start_nested) begin
-      walk_o.nlevel = 3'd4;
-      walk_o.nperm  = '1;
-      walk_o.nmask  = '0;
-    end else if (nested_read && !leaf) begin
-      walk_o.nlevel = walk_i.nlevel - 3'd1;
-    end
+    if (guest_descends) walk_o.glevel = next_glevel;
+    if (forms_final) walk_o.glevel = 3'd0;
+    if (nested_read && !leaf) walk_o.nlevel = walk_i.nlevel - 3'd1;
     if (go_nested_flag) begin
       walk_o.nlevel = nested_target_level;
       walk_o.nmask[nested_target_level] = 1'b0;
@@ -440,45 +454,16 @@ module vmmu_walk_step
   assign gpending_we_o = guest_read && acc.gmask[walk_i.glevel];
   assign npending_we_o = nested_read && acc.nmask[walk_i.nlevel];
 
-  // ---------------------------------------------------------------- the answer
-  size_e inserted;
-  logic [PermWidth-1:0] perm;
-  always_comb begin
-    inserted = (nested_on && `VMMU_MUT(19, acc.nsize < acc.gsize, 1'b0)) ? acc.nsize : acc.gsize;
-    perm = allowed;
-    if (!acc.gdirty || (nested_on && !(acc.nperm.w && acc.ndirty))) begin
-      perm[PermUserWrite]  = 1'b0;
-      perm[PermSupWrite]   = 1'b0;
-      perm[PermSupWriteAc] = 1'b0;
-    end
-    if (nested_on && !acc.nperm.r) begin
-      perm[PermUserRead]  = 1'b0;
-      perm[PermSupRead]   = 1'b0;
-      perm[PermSupReadAc] = 1'b0;
-    end
-    if (nested_on && !nested_x) begin
-      perm[PermUserFetch] = 1'b0;
-      perm[PermSupFetch]  = 1'b0;
-    end
-  end
-
-  logic [PaWidth-1:0] answer;
-  assign answer = nested_on ? `VMMU_MUT(22, acc.hpa, acc.hpa & {{4{1'b0}}, {48{1'b1}}}) : acc.gpa;
-  always_comb begin
-    rsp_o = '{
-        ctx: miss_i.req.ctx, id: miss_i.req.id, source: SrcWalk, hpa: answer, size: inserted, pat: acc.pat,
-        emt: nested_on ? acc.emt : 3'd6, ipat: nested_on && acc.ipat, fault: fault
-    };
-    fill_o.vpage     = gva[63:12];
-    fill_o.size      = inserted;
-    fill_o.fractured = inserted != acc.gsize;
-    fill_o.space     = acc.global_pg ? miss_i.gspace : miss_i.space;
-    fill_o.other     = acc.global_pg ? miss_i.space : miss_i.gspace;
-    fill_o.data      = '{frame: answer[PaWidth-1:12], perm: perm, pat: acc.pat, emt: rsp_o.emt, ipat: rsp_o.ipat};
-    if (inserted != Size4K) fill_o.data.frame[8:0] = '0;
-    if (inserted == Size1G) fill_o.data.frame[17:9] = '0;
-  end
+  vmmu_walk_answer u_answer (
+      .miss_i,
+      .walk_i   (now),
+      .mbe_i    (mbe),
+      .allowed_i(allowed),
+      .fault_i  (fault),
+      .rsp_o,
+      .fill_o
+  );
 
   logic unused_bits;
-  assign unused_bits = ^{miss_i, regs_i, npending_i, gpending_i, nested_target};
+  assign unused_bits = ^{miss_i, regs_i, npending_i, gpending_i, nested_target, vmm_i};
 endmodule

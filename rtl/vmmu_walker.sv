@@ -1,13 +1,15 @@
 `include "vmmu_macros.svh"
 
 // The table of walk slots around the one step engine. Two stages with one register between them:
-//   select  a memory reply (first), a parked slot, or a new miss; read the slot's state and registers
+//   select  a memory reply (first), a parked slot, or a new miss; read the slot's state and registers; compare the
+//           guest-physical page that the reply may form with the VMM segments, on the raw entry
 //   step    the step engine; its memory request leaves in the same cycle
 // so a walk alone makes a reference every M + 1 cycles (M: cycles from request accepted to data valid).
 // The memory id of a request is its slot number.
 module vmmu_walker
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
+  import vmmu_h3_pkg::*;
 #(
     parameter cfg_t Cfg = preset_cfg(PresetServer)
 ) (
@@ -17,6 +19,11 @@ module vmmu_walker
     input  logic     miss_valid_i,
     output logic     miss_ready_o,
     input  miss_t    miss_i,
+    // what the segments make of it
+    input  logic        miss_answered_i,  // no walk is needed: one that is begun in this cycle is none
+    input  seg_result_t miss_guest_i,
+    input  seg_match_t  miss_vmm_i,       // of the final address, if the guest segment translates
+    input  logic [Lanes-1:0][IndexWidth-1:0] miss_vmm_index_i,
     // registers of a context as the request was accepted under them, read in the same cycle
     output logic [CtxWidth-1:0] regs_ctx_o,
     output logic     regs_bank_o,
@@ -55,7 +62,9 @@ module vmmu_walker
     output logic     ev_start_o,
     output logic     ev_restart_o,
     output logic     ev_timeout_o,
-    output logic [CtxWidth-1:0] ev_ctx_o,  // of the start, the restart, and the memory request
+    output logic     ev_check_o,
+    output logic     ev_filter_hit_o,
+    output logic [CtxWidth-1:0] ev_ctx_o,  // of the start, the restart, the check, and the memory request
     output logic     ev_nested_o,          // the memory request is for an EPT entry
     output logic [Cfg.NumWalks-1:0] active_o,
     output logic [Cfg.NumWalks-1:0][CtxWidth-1:0] active_ctx_o
@@ -136,6 +145,56 @@ module vmmu_walker
   assign regs_ctx_o  = sel_miss.req.ctx;
   assign regs_bank_o = sel_miss.bank;
 
+  logic taken, begun;  // a step follows; it is the first of a walk
+  assign begun = sel_start && !miss_answered_i;
+  assign taken = sel_valid && !(sel_start && miss_answered_i);
+
+  // ---------------------------------------------------------------- VMM segments
+  // The page of the guest-physical address that the step forms, if it forms one. That the entry is a good one is
+  // known only after the register.
+  logic [FrameWidth-1:0] formed_page;
+  logic at_1g, at_2m;  // an entry that maps, or lies at a level that maps, such a page
+  assign at_1g = (sel_walk.glevel == 3'd3) && mem_rsp_i.data[7];
+  assign at_2m = (sel_walk.glevel == 3'd2) && mem_rsp_i.data[7];
+  always_comb begin
+    formed_page = mem_rsp_i.data[51:12];
+    if (at_1g) formed_page[17:9] = sel_miss.req.gva[29:21];
+    if (at_1g || at_2m) formed_page[8:0] = sel_miss.req.gva[20:12];
+    if (!mem_rsp_valid_i) formed_page = (!sel_start && sel_walk.gseg) ? sel_walk.gpa[PaWidth-1:12] : regs_i.cr3[51:12];
+    else if (sel_walk.phase == PhGuestFlag) formed_page = sel_walk.gpa[PaWidth-1:12];
+  end
+
+  localparam int unsigned Segments = (Cfg.NumVmmSegments == 0) ? 1 : Cfg.NumVmmSegments;
+  logic [Segments-1:0][40:0] base, limit;
+  logic [Segments-1:0][51:0] offset;
+  seg_attr_t [Segments-1:0]  attr;
+  always_comb begin
+    for (int unsigned n = 0; n < Segments; n++) begin
+      base[n]   = regs_i.vseg[n].base;
+      limit[n]  = regs_i.vseg[n].limit;
+      offset[n] = regs_i.vseg[n].offset;
+      attr[n]   = regs_i.vseg[n].attr;
+    end
+  end
+  seg_match_t sel_vmm, step_vmm_q;
+  logic [Lanes-1:0][IndexWidth-1:0] sel_vmm_index, step_vmm_index_q;
+  logic vmm_use, unused_escaped;
+  vmmu_segment #(
+      .NumSegments(Segments), .PageWidth(FrameWidth), .BoundWidth(FrameWidth + 1)
+  ) u_vmm (
+      .clk_i, .rst_ni, .valid_i(sel_valid),
+      .page_i(formed_page), .base_i(base), .limit_i(limit), .offset_i(offset), .attr_i(attr),
+      .reserved_pa_i(regs_i.reserved_pa),
+      .promote_i(regs_i.ctrl[CtrlSegPromote] && (regs_i.vfilter == '0)), .match_o(sel_vmm)
+  );
+  // The filter's bits are read after the register.
+  vmmu_escape #(.PageWidth(FrameWidth)) u_vmm_filter (
+      .clk_i, .rst_ni,
+      .page_i(formed_page), .index_o(sel_vmm_index),
+      .in_range_i(step_vmm_q.in_range), .index_i(step_vmm_index_q), .filter_i(regs_q.vfilter),
+      .hit_o(unused_escaped), .use_o(vmm_use)
+  );
+
   // ---------------------------------------------------------------- the register in the middle of the loop
   logic     step_valid_q, step_start_q, step_error_q;
   step_e    step_q;
@@ -144,11 +203,12 @@ module vmmu_walker
   miss_t    step_miss_q;
   regs_t    regs_q;
   walk_t    step_walk_q;
+  seg_result_t step_guest_q;
   pending_t step_gpending_q, step_npending_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) step_valid_q <= 1'b0;
-    else         step_valid_q <= sel_valid;
+    else         step_valid_q <= taken;
   end
   always_ff @(posedge clk_i) begin
     if (sel_valid) begin
@@ -159,6 +219,12 @@ module vmmu_walker
       step_error_q    <= mem_rsp_i.error;
       step_miss_q     <= sel_miss;
       regs_q          <= regs_i;
+      regs_q.gseg     <= '0;  // nothing after this register looks at the segments
+      regs_q.gfilter  <= '0;
+      regs_q.vseg     <= '0;
+      step_guest_q    <= miss_guest_i;
+      step_vmm_q       <= (sel_start && miss_guest_i.used) ? miss_vmm_i : sel_vmm;
+      step_vmm_index_q <= (sel_start && miss_guest_i.used) ? miss_vmm_index_i : sel_vmm_index;
       step_walk_q     <= sel_walk;
       step_gpending_q <= gpending_q[{sel_slot, top_level(sel_walk.gmask)}];
       step_npending_q <= npending_q[{sel_slot, top_level({1'b0, sel_walk.nmask})}];
@@ -168,7 +234,7 @@ module vmmu_walker
   // ---------------------------------------------------------------- step
   walk_t    walk_in, walk_d;
   pending_t pending;
-  logic     mem_valid, gpending_we, npending_we, park, restart, done;
+  logic     mem_valid, gpending_we, npending_we, park, restart, done, check, filter_hit;
   log_op_e  log_op;
   fill_t    fill;
 
@@ -181,6 +247,19 @@ module vmmu_walker
       walk_in.gmask    = '0;
       walk_in.nmask    = '0;
       walk_in.addr     = {regs_q.ctrl[CtrlEptEn] ? regs_q.eptp[51:12] : regs_q.cr3[51:12], 9'd0};
+      walk_in.gcap     = step_guest_q.size;
+      walk_in.gseg     = step_guest_q.used;
+      walk_in.gread    = !step_guest_q.used || step_guest_q.attr.r;
+      if (step_guest_q.used) begin
+        // The guest's part is done: as after a leaf with these permissions, with its flags set.
+        walk_in.gpa       = {step_guest_q.frame, step_miss_q.req.gva[11:0]};
+        walk_in.gperm     = '{rw: step_guest_q.attr.w, us: step_guest_q.attr.u, nx: !step_guest_q.attr.x};
+        walk_in.pkey      = '0;
+        walk_in.global_pg = 1'b0;
+        walk_in.pat       = '0;
+        walk_in.gsize     = step_guest_q.size;
+        walk_in.gdirty    = 1'b1;
+      end
     end
   end
 
@@ -195,6 +274,9 @@ module vmmu_walker
       .npending_i    (step_npending_q),
       .log_full_i,
       .log_room_i,
+      .vmm_i         (step_vmm_q),
+      .vmm_use_i     (vmm_use),
+      .guest_beyond_i(step_guest_q.beyond),
       .walk_o        (walk_d),
       .mem_valid_o   (mem_valid),
       .mem_op_o      (mem_req_o.op),
@@ -209,7 +291,9 @@ module vmmu_walker
       .log_op_o      (log_op),
       .done_o        (done),
       .rsp_o         (rsp_o),
-      .fill_o        (fill)
+      .fill_o        (fill),
+      .check_o       (check),
+      .filter_hit_o  (filter_hit)
   );
 
   assign mem_req_o.addr[2:0] = '0;
@@ -255,7 +339,7 @@ module vmmu_walker
         active_q[slot_q]  <= 1'b0;
         covered_q[slot_q] <= 1'b0;
       end
-      if (sel_start) begin
+      if (begun) begin
         active_q[sel_slot]   <= 1'b1;
         // A walk that starts while an invalidation arrives reads memory after it, but its numbers are old.
         noinsert_q[sel_slot] <= cover_valid_i;
@@ -279,6 +363,8 @@ module vmmu_walker
   assign ev_start_o   = step_valid_q && step_start_q;
   assign ev_restart_o = step_valid_q && restart;
   assign ev_timeout_o = step_valid_q && (step_q == StepFail);
+  assign ev_check_o      = step_valid_q && check;
+  assign ev_filter_hit_o = step_valid_q && filter_hit;
   assign ev_ctx_o     = step_miss_q.req.ctx;
   assign ev_nested_o  = walk_d.phase == PhNestedRead;
 

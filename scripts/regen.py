@@ -9,7 +9,7 @@ import re
 import sys
 
 from systemrdl import RDLCompiler
-from systemrdl.node import RegNode
+from systemrdl.node import RegfileNode, RegNode
 
 
 def text(node, name="desc"):
@@ -18,16 +18,35 @@ def text(node, name="desc"):
 
 
 def registers(page):
-    """Registers of a page in order of address; an array is one element."""
-    return [node for node in page.children(unroll=False) if isinstance(node, RegNode)]
+    """Registers of a page in order of address; an array, also one of register files, is one element."""
+    found = []
+    for node in page.children(unroll=False):
+        if isinstance(node, RegfileNode):
+            found += registers(node)
+        elif isinstance(node, RegNode):
+            found.append(node)
+    return found
+
+
+def array(reg):
+    """The node whose elements repeat the register, if any: itself or the register file that it stands in."""
+    if reg.is_array:
+        return reg
+    return reg.parent if isinstance(reg.parent, RegfileNode) and reg.parent.is_array else None
 
 
 def offset(reg):
-    return reg.inst.addr_offset
+    """From the start of the page."""
+    inside = reg.inst.addr_offset
+    return inside + (reg.parent.inst.addr_offset if array(reg) is not None and not reg.is_array else 0)
 
 
 def count(reg):
-    return reg.n_elements if reg.is_array else 1
+    return array(reg).n_elements if array(reg) is not None else 1
+
+
+def stride(reg):
+    return array(reg).array_stride if array(reg) is not None else 8
 
 
 def reset(reg):
@@ -70,7 +89,7 @@ def reset_text(reg):
 
 def register_row(reg):
     fields = list(reg.fields())
-    where = f"{offset(reg):#05x}" + (f" + {reg.array_stride}*k, k < {count(reg)}" if count(reg) > 1 else "")
+    where = f"{offset(reg):#05x}" + (f" + {stride(reg)}*k, k < {count(reg)}" if count(reg) > 1 else "")
     meaning = text(reg)
     if len(fields) == 1 and text(fields[0]):
         meaning += " " + text(fields[0])
@@ -94,7 +113,7 @@ def field_table(reg):
 def field_tables(regs):
     lines = []
     for reg in regs:
-        if len(list(reg.fields())) > 1:
+        if len(list(reg.fields())) > 1 or any(constant(field) for field in reg.fields()):
             lines += [f"### Bits of {reg.get_property('name')}", ""] + field_table(reg) + [""]
     return lines[:-1]
 
@@ -157,7 +176,8 @@ def rows(root):
             kind = reg.get_property("kind").capitalize()
             clears = any(f.get_property("onwrite") is not None for f in reg.fields())
             yield ("{" + ", ".join([c_string(reg.get_property("name")), f"RegisterPage::{name}", f"{offset(reg):#05x}",
-                                    str(reg.get_property("regwidth")), str(count(reg)), f"RegisterKind::{kind}",
+                                    str(reg.get_property("regwidth")), str(count(reg)), str(stride(reg)),
+                                    f"RegisterKind::{kind}",
                                     f"{reset(reg):#x}", f"{mask(reg, False):#x}", f"{mask(reg, True):#x}",
                                     "true" if clears else "false",
                                     "true" if reg.get_property("reset_note") else "false", c_string(text(reg))]) + "},")

@@ -56,7 +56,8 @@ module vmmu_top_sva
                rsp_valid_o && (rsp_o.fault.kind != FaultNone) |-> rsp_o.source == SrcWalk)
   logic known_fault;
   assign known_fault = rsp_o.fault.kind inside {FaultNone, FaultPage, FaultNonCanonical, FaultEptViolation,
-                                                FaultEptMisconfig, FaultPmlFull, FaultBus};
+                                                FaultEptMisconfig, FaultVsegExit, FaultSegment, FaultPmlFull,
+                                                FaultShadowMiss, FaultBus};
   `VMMU_ASSERT(FaultKindExists_A, rsp_valid_o |-> known_fault)
 
   // One acknowledgement for each invalidation.

@@ -19,17 +19,20 @@ bool key_denies(const ContextRegs& regs, const Access& access, const GuestRights
 // SDM 4.6.1, supervisor-mode data access to a user-mode address.
 bool smap_denies(const ContextRegs& regs, const Access& access) { return regs.smap && (access.implicit || !access.ac); }
 
+// Fetches: bit 63 of an entry is reserved while NXE is clear, so that no_execute then comes from a segment alone,
+// whose X counts always (architecture 5).
+
 // SDM 4.6.1, accesses in supervisor mode.
 bool supervisor_permitted(const ContextRegs& regs, const Access& access, const GuestRights& rights) {
-  if (access.op == Op::Fetch) return !(rights.user && regs.smep) && !(regs.nxe && rights.no_execute);
+  if (access.op == Op::Fetch) return !(rights.user && regs.smep) && !rights.no_execute;
   if (rights.user && smap_denies(regs, access)) return false;
   return access.op == Op::Read || rights.writable || !regs.wp;
 }
 
 // SDM 4.6.1, accesses in user mode.
-bool user_permitted(const ContextRegs& regs, const Access& access, const GuestRights& rights) {
+bool user_permitted(const Access& access, const GuestRights& rights) {
   if (!rights.user) return false;
-  if (access.op == Op::Fetch) return !(regs.nxe && rights.no_execute);
+  if (access.op == Op::Fetch) return !rights.no_execute;
   return access.op == Op::Read || rights.writable;
 }
 
@@ -64,7 +67,8 @@ std::uint16_t permission_code(const ContextRegs& regs, const Access& access, con
 
 bool access_permitted(const ContextRegs& regs, const Access& access, const GuestRights& rights, std::uint8_t key) {
   if (key_denies(regs, access, rights, key)) return false;
-  return user_mode(access) ? user_permitted(regs, access, rights) : supervisor_permitted(regs, access, rights);
+  if (access.op == Op::Read && !rights.readable) return false;
+  return user_mode(access) ? user_permitted(access, rights) : supervisor_permitted(regs, access, rights);
 }
 
 }  // namespace vmmu

@@ -1,5 +1,8 @@
 #include "commit_rules.hpp"
 
+#include <algorithm>
+
+#include "physical_width.hpp"
 #include "vmmu/entry_bits.hpp"
 
 namespace vmmu {
@@ -8,10 +11,6 @@ namespace {
 
 bool legal_width(const ContextRegs& regs, unsigned pa_bits) {
   return regs.maxphyaddr >= 32 && regs.maxphyaddr <= pa_bits;
-}
-
-bool beyond_width(const ContextRegs& regs, std::uint64_t value) {
-  return (value & bit_range(63, regs.maxphyaddr)) != 0;
 }
 
 // SDM 25.6.11 and 26.2.1.1: memory type 0 or 6, walk length 4, reserved bits clear.
@@ -27,14 +26,56 @@ bool legal_pml_addr(const ContextRegs& regs) {
   return (regs.pml_addr & bit_range(11, 0)) == 0 && !beyond_width(regs, regs.pml_addr);
 }
 
+bool any_vmm_segment(const ContextRegs& regs) {
+  return std::any_of(regs.vseg.begin(), regs.vseg.end(), [](const Segment& s) { return !s.empty(); });
+}
+
+// Registers that the build does not have must be what they read: zero.
+bool supported(const ContextRegs& regs, const BuildParams& build) {
+  if (regs.shadow && build.shadow_roots == 0) return false;
+  return std::all_of(regs.vseg.begin() + build.num_vmm_segments, regs.vseg.end(),
+                     [](const Segment& s) { return s.empty(); });
+}
+
+bool any_overlap(const ContextRegs& regs) {
+  for (auto one = regs.vseg.begin(); one != regs.vseg.end(); ++one) {
+    if (std::any_of(one + 1, regs.vseg.end(), [one](const Segment& other) { return one->overlaps(other); })) return true;
+  }
+  return false;
+}
+
+bool any_wrap(const ContextRegs& regs) {
+  return regs.gseg.wraps() ||
+         std::any_of(regs.vseg.begin(), regs.vseg.end(), [](const Segment& s) { return s.wraps(); });
+}
+
 }  // namespace
 
-Reject judge_commit(const ContextRegs& regs, unsigned pa_bits) {
-  if (regs.ept_en && !regs.virt) return Reject::Virt;
-  if (!legal_width(regs, pa_bits)) return Reject::MaxPhyAddr;
+ContextRegs as_registers(const ContextRegs& written) {
+  ContextRegs regs = written;
+  regs.gseg = as_guest_registers(regs.gseg);
+  for (Segment& s : regs.vseg) s = as_vmm_registers(s);
+  return regs;
+}
+
+Reject judge_commit(const ContextRegs& regs, const BuildParams& build) {
+  const bool vmm_segments = any_vmm_segment(regs);
+  if (!supported(regs, build)) return Reject::Unsupported;
+  if ((regs.ept_en || regs.shadow || vmm_segments) && !regs.virt) return Reject::Virt;
+  if (!legal_width(regs, build.pa_bits)) return Reject::MaxPhyAddr;
   if (regs.ept_en && !legal_eptp(regs)) return Reject::Eptp;
   if (beyond_width(regs, regs.cr3)) return Reject::Cr3;
   if (regs.pml_en && !legal_pml_addr(regs)) return Reject::PmlAddr;
+  if (regs.shadow && (regs.ept_en || vmm_segments || !regs.gseg.empty())) return Reject::Shadow;
+  if (vmm_segments && !regs.vseg_miss && !regs.ept_en) return Reject::VsegMiss;
+  if (any_overlap(regs)) return Reject::SegmentOverlap;
+  if (any_wrap(regs)) return Reject::SegmentWrap;
+  return Reject::None;
+}
+
+Reject judge_guest_commit(const ContextRegs& regs) {
+  if (regs.shadow && !regs.gseg.empty()) return Reject::Shadow;
+  if (regs.gseg.wraps()) return Reject::SegmentWrap;
   return Reject::None;
 }
 

@@ -9,11 +9,17 @@
 
 namespace vmmu {
 
-// What the EPT entries of one gPA permit together (SDM 28.3.3.2): the AND of their words.
+// What the EPT entries of one gPA permit together (SDM 28.3.3.2): the AND of their words. Or what a VMM segment does.
 class EptRights {
  public:
   static EptRights all() { return EptRights(~std::uint64_t{0}); }
   static EptRights none() { return EptRights(0); }
+  // Architecture 5: ATTR stands in for an entry, and X counts for both modes of MBE.
+  static EptRights of(const Segment& segment) {
+    const bool execute = segment.permits(seg::X);
+    return EptRights((segment.permits(seg::R) ? ept::R : 0) | (segment.permits(seg::W) ? ept::W : 0) |
+                     (execute ? ept::X | ept::XU : 0));
+  }
 
   bool read() const { return (bits_ & ept::R) != 0; }
   bool write() const { return (bits_ & ept::W) != 0; }

@@ -9,8 +9,9 @@
 
 namespace vmmu {
 
-// What the levels of a walk permit together (SDM 4.6).
+// What the levels of a walk permit together (SDM 4.6), or a guest segment.
 struct GuestRights {
+  bool readable = true;     // page tables have no bit that forbids reading; a segment has
   bool writable = true;     // AND of R/W
   bool user = true;         // AND of U/S
   bool no_execute = false;  // OR of XD

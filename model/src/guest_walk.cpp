@@ -6,6 +6,8 @@
 #include "access_rights.hpp"
 #include "guest_entry.hpp"
 #include "nested_walk.hpp"
+#include "physical_width.hpp"
+#include "segment_level.hpp"
 
 namespace vmmu {
 
@@ -28,7 +30,23 @@ struct GuestPath {
   GuestEntry leaf() const { return {steps[count - 1].entry.word, steps[count - 1].entry.level}; }
 };
 
-Fault page_fault(const WalkEnv& env, std::uint16_t code) { return make_fault(env, FaultKind::PageFault, code); }
+// The guest's half of a translation.
+struct GuestTranslation {
+  GuestPhys gpa;
+  GuestRights rights;
+  PageSize size = PageSize::k4K;
+  std::uint8_t pat = 0;
+};
+
+// Whether the guest's own tables or a shadow of them deny the access only the hypervisor can tell (architecture 11).
+Fault page_fault(const WalkEnv& env, std::uint16_t code) {
+  return make_fault(env, env.regs.shadow ? FaultKind::ShadowMiss : FaultKind::PageFault, code);
+}
+
+// Bits 11:0 of CR3 are the PCID, never part of the root.
+std::uint64_t root_of(const WalkEnv& env) {
+  return (env.regs.shadow ? env.live.shadow_root : env.regs.cr3) & kFrameMask;
+}
 
 // Translates the entry's address and reads the entry.
 std::optional<Stop> read_step(const WalkEnv& env, GuestPhys gpa, unsigned level, GuestStep& step) {
@@ -44,7 +62,7 @@ std::optional<Stop> read_step(const WalkEnv& env, GuestPhys gpa, unsigned level,
 
 // SDM 4.5.4, figures 4-8 to 4-11. Present and reserved bits are judged as each entry is read.
 std::optional<Stop> read_path(const WalkEnv& env, GuestPath& path) {
-  GuestPhys table{env.regs.cr3 & kFrameMask};  // bits 11:0 are the PCID, never part of the root
+  GuestPhys table{root_of(env)};
   for (unsigned level = env.regs.la57 ? 5 : 4;; --level) {
     const GuestPhys gpa{table.value + entry_offset(env.access.gva.value, level)};
     if (std::optional<Stop> stop = read_step(env, gpa, level, path.steps[path.count])) return stop;
@@ -79,9 +97,23 @@ std::optional<Stop> set_path_flags(const WalkEnv& env, const GuestPath& path) {
   return set_step_flags(env, path.steps[path.count - 1], leaf_flags);
 }
 
-}  // namespace
+// ATTR stands in for a page-table entry; X counts whatever NXE is (architecture 5).
+GuestRights rights_of(const Segment& segment) {
+  return {segment.permits(seg::R), segment.permits(seg::W), segment.permits(seg::U), !segment.permits(seg::X)};
+}
 
-Outcome<Translation> walk_once(const WalkEnv& env) {
+Outcome<GuestTranslation> translate_by_segment(const WalkEnv& env, const Segment& segment) {
+  constexpr std::uint8_t kKey = 0;
+  const std::uint64_t gpa = segment.output(env.access.gva.value);
+  if (beyond_width(env.regs, gpa)) return segment_fault(env, SegmentLevel::Guest, env.access.gva.value);
+  const GuestRights rights = rights_of(segment);
+  if (!access_permitted(env.regs, env.access, rights, kKey)) {
+    return page_fault(env, permission_code(env.regs, env.access, rights, kKey));
+  }
+  return GuestTranslation{GuestPhys{gpa}, rights, guest_segment_size(env.regs, env.access.gva), 0};
+}
+
+Outcome<GuestTranslation> translate_by_tables(const WalkEnv& env) {
   GuestPath path;
   if (const std::optional<Stop> stop = read_path(env, path)) return *stop;
   const GuestEntry leaf = path.leaf();
@@ -90,19 +122,31 @@ Outcome<Translation> walk_once(const WalkEnv& env) {
     return page_fault(env, permission_code(env.regs, env.access, path.rights, leaf.key()));
   }
   if (const std::optional<Stop> stop = set_path_flags(env, path)) return *stop;
-
-  const GpaAccess why = final_access(env.access.op, path.rights);
-  const Outcome<NestedTranslation> nested = translate_gpa(env, leaf.address_of(env.access.gva), why);
-  if (const Stop* stop = std::get_if<Stop>(&nested)) return *stop;
-  const NestedTranslation& page = std::get<NestedTranslation>(nested);
-  return Translation{page.hpa, std::min(leaf.size(), page.size), leaf.pat_index(), page.emt, page.ipat};
+  const PageSize size = size_clear_of_guest_segment(env.regs, env.access.gva, leaf.size());
+  return GuestTranslation{leaf.address_of(env.access.gva), path.rights, size, leaf.pat_index()};
 }
 
+// One attempt, from gVA to hPA, with all its effects. `segment` is the guest's, if it is used.
+Outcome<Translation> translate_once(const WalkEnv& env, const Segment* segment) {
+  const Outcome<GuestTranslation> guest =
+      segment != nullptr ? translate_by_segment(env, *segment) : translate_by_tables(env);
+  if (const Stop* stop = std::get_if<Stop>(&guest)) return *stop;
+  const GuestTranslation& half = std::get<GuestTranslation>(guest);
+
+  const Outcome<NestedTranslation> nested = translate_gpa(env, half.gpa, final_access(env.access.op, half.rights));
+  if (const Stop* stop = std::get_if<Stop>(&nested)) return *stop;
+  const NestedTranslation& page = std::get<NestedTranslation>(nested);
+  return Translation{page.hpa, std::min(half.size, page.size), half.pat, page.emt, page.ipat};
+}
+
+}  // namespace
+
 Result translate(const WalkEnv& env) {
-  // The canonical check comes first, before any reference.
+  // The canonical check comes first, before any segment and any reference.
   if (!canonical(env.regs, env.access.gva)) return make_fault(env, FaultKind::NonCanonical);
+  const Segment* segment = used_guest_segment(env);
   for (unsigned restarts = 0;; ++restarts) {
-    const Outcome<Translation> attempt = walk_once(env);
+    const Outcome<Translation> attempt = translate_once(env, segment);
     if (const Translation* done = std::get_if<Translation>(&attempt)) return *done;
     const Stop& stop = std::get<Stop>(attempt);
     if (const Fault* fault = std::get_if<Fault>(&stop)) return *fault;

@@ -1,4 +1,5 @@
-// The walk of a linear address: the guest's tables, each reached through the nested walk.
+// From a linear address to a host-physical one: the guest segment or the guest's tables, each gPA of which goes through
+// the nested level.
 #pragma once
 
 #include "outcome.hpp"
@@ -6,10 +7,7 @@
 
 namespace vmmu {
 
-// One attempt, from the root to the translation, with all its effects.
-Outcome<Translation> walk_once(const WalkEnv& env);
-
-// The whole answer: the canonical check, then attempts until none is lost to another writer.
+// The whole answer: the canonical check, the guest segment, then attempts until none is lost to another writer.
 Result translate(const WalkEnv& env);
 
 }  // namespace vmmu

@@ -23,13 +23,62 @@ Mmu::Mmu(BuildParams params, PhysMem& memory) : params_(params), memory_(memory)
 }
 
 Reject Mmu::commit(unsigned ctx, const ContextRegs& regs) {
-  const Reject reject = judge_commit(regs, params_.pa_bits);
+  Context& context = contexts_[ctx];
+  const ContextRegs wanted = as_registers(regs);
+  const Reject reject = judge_commit(wanted, params_);
   if (reject == Reject::None) {
-    contexts_[ctx].regs = regs;
+    context.regs = wanted;
+    search_root(context);
   } else {
-    contexts_[ctx].live.events |= event_bit(Event::CommitRejected);
+    context.live.events |= event_bit(Event::CommitRejected);
   }
   return reject;
+}
+
+Reject Mmu::commit_guest(unsigned ctx, const Segment& gseg, const EscapeFilter& gfilter) {
+  Context& context = contexts_[ctx];
+  ContextRegs wanted = context.regs;
+  wanted.gseg = gseg;
+  wanted.gfilter = gfilter;
+  wanted = as_registers(wanted);
+  const Reject reject = judge_guest_commit(wanted);
+  if (reject == Reject::None) {
+    context.regs = wanted;
+  } else {
+    context.live.guest_events |= event_bit(GuestEvent::CommitRejected);
+  }
+  return reject;
+}
+
+void Mmu::load_cr3(unsigned ctx, std::uint64_t cr3) {
+  contexts_[ctx].regs.cr3 = cr3;
+  search_root(contexts_[ctx]);
+}
+
+// Architecture 11: whenever a CR3 becomes active under SHADOW.
+void Mmu::search_root(Context& context) {
+  context.held = false;
+  if (!context.regs.shadow) return;
+  if (const std::optional<std::uint64_t> root = find_shadow_root(context.regs, context.shadow_rows)) {
+    context.live.shadow_root = *root;
+  } else {
+    context.held = true;
+    context.live.events |= event_bit(Event::ShadowRoot);
+  }
+}
+
+void Mmu::set_shadow_row(unsigned ctx, unsigned row, const ShadowRow& value) {
+  contexts_[ctx].shadow_rows[row] = value;
+}
+
+const ShadowRow& Mmu::shadow_row(unsigned ctx, unsigned row) const { return contexts_[ctx].shadow_rows[row]; }
+
+void Mmu::root_done(unsigned ctx) { search_root(contexts_[ctx]); }
+
+bool Mmu::queue_sync(const SyncRequest& request) {
+  if (!sync_queue_.push(request)) return false;
+  contexts_[request.ctx].live.events |= event_bit(Event::SyncPending);
+  return true;
 }
 
 const ContextRegs& Mmu::active(unsigned ctx) const { return contexts_[ctx].regs; }
@@ -54,5 +103,9 @@ void Mmu::set_pml_index(unsigned ctx, std::uint16_t index) { contexts_[ctx].live
 bool Mmu::event(unsigned ctx, Event e) const { return (contexts_[ctx].live.events & event_bit(e)) != 0; }
 
 void Mmu::clear_event(unsigned ctx, Event e) { contexts_[ctx].live.events &= ~event_bit(e); }
+
+bool Mmu::event(unsigned ctx, GuestEvent e) const { return (contexts_[ctx].live.guest_events & event_bit(e)) != 0; }
+
+void Mmu::clear_event(unsigned ctx, GuestEvent e) { contexts_[ctx].live.guest_events &= ~event_bit(e); }
 
 }  // namespace vmmu

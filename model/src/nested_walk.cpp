@@ -2,7 +2,9 @@
 
 #include <array>
 
+#include "physical_width.hpp"
 #include "pml_log.hpp"
+#include "segment_level.hpp"
 
 namespace vmmu {
 
@@ -19,23 +21,30 @@ struct EptPath {
   const EntryRead& leaf() const { return entries[count - 1]; }
 };
 
-// Exit qualification of an EPT violation, SDM table 28-7.
-std::uint16_t qualification(const WalkEnv& env, const GpaAccess& why, const EptRights& rights) {
+// Bits of the exit qualification that describe the access, SDM table 28-7.
+unsigned access_bits(const GpaAccess& why) {
   unsigned q = 0;
   const auto set = [&q](unsigned n, bool on) { q |= unsigned{on} << n; };
   set(0, why.read);
   set(1, why.write);
   set(2, why.fetch);
+  set(7, true);  // the linear address is valid: every request has one
+  set(8, why.final_address);
+  return q;
+}
+
+// Exit qualification of an EPT violation, SDM table 28-7.
+std::uint16_t qualification(const WalkEnv& env, const GpaAccess& why, const EptRights& rights) {
+  unsigned q = access_bits(why);
+  const auto set = [&q](unsigned n, bool on) { q |= unsigned{on} << n; };
   set(3, rights.read());
   set(4, rights.write());
   set(5, rights.execute());
   set(6, env.regs.mbe && rights.user_execute());
-  set(7, true);  // the linear address is valid: every request has one
-  set(8, why.final_address);
   if (env.regs.advinfo && why.final_address) {
     set(9, why.guest.user);
     set(10, why.guest.writable);
-    set(11, env.regs.nxe && why.guest.no_execute);
+    set(11, why.guest.no_execute);
   }
   return static_cast<std::uint16_t>(q);
 }
@@ -89,14 +98,21 @@ std::optional<Stop> set_path_flags(const WalkEnv& env, GuestPhys gpa, const GpaA
   return std::nullopt;
 }
 
-}  // namespace
-
-Fault ept_violation(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why, const EptRights& rights) {
-  return make_fault(env, FaultKind::EptViolation, qualification(env, why, rights), gpa.value);
+// Architecture 5: address and permissions of a VMM segment; write-back memory, no flag, no log.
+Outcome<NestedTranslation> translate_by_segment(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why,
+                                                const Segment& segment) {
+  const std::uint64_t hpa = segment.output(gpa.value);
+  if (beyond_width(env.regs, hpa)) return segment_fault(env, SegmentLevel::Vmm, gpa.value);
+  const EptRights rights = EptRights::of(segment);
+  if (!permitted(env.regs, why, rights)) return ept_violation(env, gpa, why, rights);
+  NestedTranslation page;
+  page.hpa = HostPhys{hpa};
+  page.size = vmm_segment_size(env.regs, gpa, segment);
+  page.rights = rights;
+  return page;
 }
 
-Outcome<NestedTranslation> translate_gpa(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why) {
-  if (!env.regs.ept_en) return NestedTranslation{{gpa.value}};
+Outcome<NestedTranslation> translate_by_ept(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why) {
   // SDM 28.3.2: four levels cannot say anything about wider addresses.
   if ((gpa.value >> kGpaWidth) != 0) return ept_violation(env, gpa, why, EptRights::none());
 
@@ -109,7 +125,24 @@ Outcome<NestedTranslation> translate_gpa(const WalkEnv& env, GuestPhys gpa, cons
     if (const std::optional<Stop> stop = set_path_flags(env, gpa, why, path)) return *stop;
   }
   const EptEntry leaf(path.leaf().word, path.leaf().level);
-  return NestedTranslation{leaf.address_of(gpa), leaf.size(), leaf.memory_type(), leaf.ignore_pat(), path.rights};
+  const PageSize size = size_clear_of_vmm_segments(env.regs, gpa, leaf.size());
+  return NestedTranslation{leaf.address_of(gpa), size, leaf.memory_type(), leaf.ignore_pat(), path.rights};
+}
+
+}  // namespace
+
+Fault ept_violation(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why, const EptRights& rights) {
+  return make_fault(env, FaultKind::EptViolation, qualification(env, why, rights), gpa.value);
+}
+
+Outcome<NestedTranslation> translate_gpa(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why) {
+  if (const Segment* segment = used_vmm_segment(env, gpa)) return translate_by_segment(env, gpa, why, *segment);
+  // Compromis: what no segment maps goes to the hypervisor, and EPT is never consulted.
+  if (env.regs.virt && !env.regs.shadow && env.regs.vseg_miss) {
+    return make_fault(env, FaultKind::VsegExit, static_cast<std::uint16_t>(access_bits(why)), gpa.value);
+  }
+  if (env.regs.ept_en) return translate_by_ept(env, gpa, why);
+  return NestedTranslation{{gpa.value}};
 }
 
 }  // namespace vmmu

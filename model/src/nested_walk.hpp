@@ -1,4 +1,5 @@
-// From a guest-physical to a host-physical address: the EPT walk (SDM 28.3), or nothing at all without EPT.
+// From a guest-physical to a host-physical address: a VMM segment, the EPT walk (SDM 28.3), or nothing at all without
+// either.
 #pragma once
 
 #include "ept_entry.hpp"
@@ -18,7 +19,9 @@ struct GpaAccess {
 };
 
 // SDM 28.3.5: EPTP bit 6.
-inline bool ept_flags_in_use(const ContextRegs& regs) { return (regs.eptp & eptp::kAccessedDirty) != 0; }
+inline bool ept_flags_in_use(const ContextRegs& regs) {
+  return regs.ept_en && (regs.eptp & eptp::kAccessedDirty) != 0;
+}
 
 // SDM 28.3.3.2: with EPT flags in use, reading a guest table entry counts as writing it.
 inline GpaAccess guest_table_read(const ContextRegs& regs) { return {true, ept_flags_in_use(regs), false, false, {}}; }
@@ -32,7 +35,7 @@ inline GpaAccess final_access(Op op, const GuestRights& guest) {
 
 struct NestedTranslation {
   HostPhys hpa;
-  PageSize size = PageSize::k1G;  // without EPT no smaller than any guest page
+  PageSize size = PageSize::k1G;  // when nothing translates, no smaller than any guest page
   std::uint8_t emt = 6;
   bool ipat = false;
   EptRights rights = EptRights::all();

@@ -5,7 +5,7 @@
 namespace vmmu {
 
 // SDM 28.3.6: the log follows EPT dirty flags, so without them there is nothing to log.
-bool pml_enabled(const ContextRegs& regs) { return regs.pml_en && regs.ept_en && ept_flags_in_use(regs); }
+bool pml_enabled(const ContextRegs& regs) { return regs.pml_en && ept_flags_in_use(regs); }
 
 // SDM 28.3.6: the index is in range when it is 0 .. 511.
 bool pml_full(const LiveRegs& live) {

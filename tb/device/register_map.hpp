@@ -36,6 +36,8 @@ enum class Cap : std::uint32_t {
   LogQueue,
   WatchdogCycles,
   CheckStages,
+  SegmentAtL1,
+  ShadowRoots,
 };
 constexpr std::uint32_t capability(Cap c) { return kGlobalCaps + 8 * static_cast<std::uint32_t>(c); }
 
@@ -55,10 +57,34 @@ enum class Host : std::uint32_t {
   Events = 0x058,
   LogErrorRec = 0x060,
   Counters = 0x100,
+  Vseg = 0x400,     // VMM segment n at + kVsegStride * n, registers Seg
+  Vfilter = 0x600,  // lane n at + 8 * n
 };
 constexpr std::uint32_t host(unsigned ctx, Host r) {
   return kHostBase + ctx * kHostStride + static_cast<std::uint32_t>(r);
 }
+
+// Registers of a context's guest page that are behind the register port, too.
+inline constexpr std::uint32_t kGuestPage = 0x1000;  // after the host page
+enum class Guest : std::uint32_t {
+  Events = 0x020,
+  Gcommit = 0x028,
+  Gseg = 0x040,     // registers Seg
+  Gfilter = 0x060,  // lane n at + 8 * n
+};
+constexpr std::uint32_t guest(unsigned ctx, Guest r) {
+  return kHostBase + ctx * kHostStride + kGuestPage + static_cast<std::uint32_t>(r);
+}
+
+// Registers of a segment, of the guest or of the VMM.
+enum class Seg : std::uint32_t { Base = 0x00, Limit = 0x08, Offset = 0x10, Attr = 0x18 };
+inline constexpr std::uint32_t kVsegStride = 0x040;
+constexpr std::uint32_t gseg(unsigned ctx, Seg r) { return guest(ctx, Guest::Gseg) + static_cast<std::uint32_t>(r); }
+constexpr std::uint32_t gfilter(unsigned ctx, unsigned lane) { return guest(ctx, Guest::Gfilter) + 8 * lane; }
+constexpr std::uint32_t vseg(unsigned ctx, unsigned n, Seg r) {
+  return host(ctx, Host::Vseg) + kVsegStride * n + static_cast<std::uint32_t>(r);
+}
+constexpr std::uint32_t vfilter(unsigned ctx, unsigned lane) { return host(ctx, Host::Vfilter) + 8 * lane; }
 
 // Counters of a context.
 enum class Count : std::uint32_t {
@@ -74,6 +100,9 @@ enum class Count : std::uint32_t {
   Faults,
   Restarts,
   Cycles,
+  SegChecks,
+  FilterHits,
+  SegHits,
 };
 constexpr std::uint32_t counter(unsigned ctx, Count c) {
   return host(ctx, Host::Counters) + 8 * static_cast<std::uint32_t>(c);

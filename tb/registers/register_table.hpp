@@ -14,7 +14,8 @@ struct RegisterInfo {
   RegisterPage page;
   std::uint32_t offset;  // bytes from the start of the page
   unsigned width;        // bits: 32 or 64
-  unsigned count;        // elements, 8 bytes apart; 1: no array
+  unsigned count;        // elements; 1: no array
+  unsigned stride;       // bytes from one element to the next
   RegisterKind kind;
   std::uint64_t reset;     // value after reset, unless reset_of_build
   std::uint64_t fields;    // bits that exist
@@ -44,7 +45,7 @@ constexpr std::string_view kind_name(RegisterKind kind) {
 // Byte address of element `index` of the register, on the page of context `ctx` (not looked at for the global page).
 constexpr std::uint32_t register_address(const RegisterInfo& info, unsigned ctx, unsigned index = 0) {
   const std::uint32_t base = info.page == RegisterPage::Global ? 0 : 0x10000 + ctx * 0x2000;
-  return base + (info.page == RegisterPage::Guest ? 0x1000 : 0) + info.offset + 8 * index;
+  return base + (info.page == RegisterPage::Guest ? 0x1000 : 0) + info.offset + info.stride * index;
 }
 
 }  // namespace vmmu::tb

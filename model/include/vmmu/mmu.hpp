@@ -7,6 +7,7 @@
 #include "vmmu/observer.hpp"
 #include "vmmu/phys_mem.hpp"
 #include "vmmu/registers.hpp"
+#include "vmmu/shadow.hpp"
 #include "vmmu/types.hpp"
 
 namespace vmmu {
@@ -15,16 +16,37 @@ struct BuildParams {
   unsigned num_contexts = 4;     // 2 .. 16
   unsigned pa_bits = 52;         // 36 .. 52
   unsigned max_restarts = 1024;  // a walk restarted more often than this is a bus error at the word that it lost
+  unsigned num_vmm_segments = kMaxVmmSegments;  // 0 .. kMaxVmmSegments
+  unsigned shadow_roots = kShadowRows;          // 0: no shadow paging; else kShadowRows
 };
 
 class Mmu {
  public:
   Mmu(BuildParams params, PhysMem& memory);
 
-  // Judges `regs` and, if they are legal, makes them active at once. Otherwise the old ones stay and
-  // Event::CommitRejected is raised. ctx is below num_contexts.
+  // Judges `regs` and, if they are legal, makes them active at once; active() then shows what the registers hold, with
+  // the bits that read as zero gone. Otherwise the old ones stay and Event::CommitRejected is raised. ctx is below
+  // num_contexts. Under SHADOW the root is looked up (see held()).
   Reject commit(unsigned ctx, const ContextRegs& regs);
+  // GCOMMIT: the guest's own registers only. A rejected one raises GuestEvent::CommitRejected.
+  Reject commit_guest(unsigned ctx, const Segment& gseg, const EscapeFilter& gfilter);
+  // LOAD_CR3 with a value that fits MAXPHYADDR, bit 63 taken off. Under SHADOW the root is looked up.
+  void load_cr3(unsigned ctx, std::uint64_t cr3);
   const ContextRegs& active(unsigned ctx) const;
+
+  // Shadow paging. A row may change at any time; it counts at the next search: COMMIT, load_cr3() or root_done(). A
+  // search that finds nothing raises Event::ShadowRoot and holds the context: no access of it may be made until a later
+  // search finds its root.
+  void set_shadow_row(unsigned ctx, unsigned row, const ShadowRow& value);
+  const ShadowRow& shadow_row(unsigned ctx, unsigned row) const;
+  void root_done(unsigned ctx);
+  bool held(unsigned ctx) const { return contexts_[ctx].held; }
+  std::uint64_t shadow_root(unsigned ctx) const { return contexts_[ctx].live.shadow_root; }
+  // A guest invalidation under SHADOW: queued, with Event::SyncPending. False: the queue is full, nothing was done.
+  bool queue_sync(const SyncRequest& request);
+  const SyncQueue& sync_queue() const { return sync_queue_; }
+  // SYNC_DONE: the context's oldest, which the caller now carries out on what it caches.
+  std::optional<SyncRequest> sync_done(unsigned ctx) { return sync_queue_.done(ctx); }
 
   // A full walk with all its effects on memory, logs and events.
   Result access(const Access& access, WalkObserver* observer = nullptr);
@@ -44,16 +66,23 @@ class Mmu {
   bool event(unsigned ctx, Event e) const;
   // Clearing Event::LogError also makes room in the log that it closed.
   void clear_event(unsigned ctx, Event e);
+  bool event(unsigned ctx, GuestEvent e) const;
+  void clear_event(unsigned ctx, GuestEvent e);
 
  private:
   struct Context {
     ContextRegs regs;
     LiveRegs live;
+    ShadowRows shadow_rows;
+    bool held = false;
   };
+
+  void search_root(Context& context);
 
   BuildParams params_;
   PhysMem& memory_;
   std::vector<Context> contexts_;
+  SyncQueue sync_queue_;
 };
 
 }  // namespace vmmu

@@ -9,6 +9,7 @@ namespace vmmu {
 
 enum class Table : std::uint8_t { Guest, Nested };
 enum class Log : std::uint8_t { Pml };
+enum class SegmentLevel : std::uint8_t { Guest, Vmm };
 
 class WalkObserver {
  public:
@@ -20,6 +21,10 @@ class WalkObserver {
                        std::uint64_t /*found*/) {}
   // A log record was written to memory.
   virtual void on_record(Log, HostPhys, std::uint64_t /*record*/) {}
+  // An address was compared with a level whose segments are not all empty.
+  virtual void on_segment_check(SegmentLevel) {}
+  // It was in range, but the filter has it.
+  virtual void on_filter_hit(SegmentLevel) {}
   // The walk starts again from the root because a swap lost to another writer.
   virtual void on_restart() {}
 };

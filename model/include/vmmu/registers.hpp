@@ -1,9 +1,16 @@
 // The registers of one context, as COMMIT makes them active.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
+#include "vmmu/escape_filter.hpp"
+#include "vmmu/segment.hpp"
+
 namespace vmmu {
+
+inline constexpr unsigned kMaxVmmSegments = 4;
+inline constexpr unsigned kShadowRows = 8;
 
 struct ContextRegs {
   // CTRL, one member per bit.
@@ -21,6 +28,9 @@ struct ContextRegs {
   bool advinfo = false;  // qualification bits 9-11 of EPT violations are reported
   bool pml_en = false;   // page-modification logging
   bool page1g = true;    // the guest has 1 GiB pages (CPUID 80000001H EDX bit 26)
+  bool shadow = false;   // the walk is one of a shadow table, whose root the shadow-root buffer gives; needs virt
+  bool seg_promote = false;  // answers of segments may be larger than 4 KiB
+  bool vseg_miss = false;    // a gPA outside the VMM segments, or escaped: true a violation exit, false a nested walk
 
   std::uint64_t cr3 = 0;   // bits 51:12 root (gPA under EPT, else hPA), 11:0 PCID with pcide
   std::uint64_t eptp = 0;  // SDM 25.6.11
@@ -31,18 +41,27 @@ struct ContextRegs {
   std::uint64_t pml_addr = 0;  // hPA of the PML page, 4 KiB aligned
   std::uint16_t pml_watermark = 0xffff;
 
+  Segment gseg;                               // gVA to gPA (to hPA when nothing is below)
+  EscapeFilter gfilter;                       // by gVA
+  std::array<Segment, kMaxVmmSegments> vseg;  // gPA to hPA; those at or above num_vmm_segments are empty
+  EscapeFilter vfilter;                       // by gPA, one for all VMM segments
+
   bool operator==(const ContextRegs&) const = default;
 };
 
 // Numbers are those that the COMMIT register reads in hardware.
 enum class Reject : std::uint8_t {
   None = 0,
-  Unsupported = 1,  // a reserved CTRL bit
-  Virt = 2,         // ept_en without virt
+  Unsupported = 1,  // a reserved CTRL bit, or a register that the build does not have
+  Virt = 2,         // ept_en, shadow or a VMM segment without virt
   Eptp = 3,         // walk length other than 4, type other than 0 or 6, reserved bits
   MaxPhyAddr = 4,   // outside 32 .. width of the build
   Cr3 = 5,          // bits at or above MAXPHYADDR
   PmlAddr = 6,      // bits at or above MAXPHYADDR, with pml_en
+  Shadow = 7,       // shadow with ept_en or with a segment
+  VsegMiss = 8,     // a VMM segment whose misses have nowhere to go: vseg_miss clear, and no EPT
+  SegmentOverlap = 9,  // two VMM segments share a page
+  SegmentWrap = 10,    // the outputs of a segment go round the end of the 64-bit space
 };
 
 // Bits of the host event register (architecture: events and counters).
@@ -50,15 +69,26 @@ enum class Event : std::uint8_t {
   CommitRejected = 0,
   PmlWatermark = 1,
   LogError = 4,
+  ShadowRoot = 5,   // the guest's root is not in the shadow-root buffer; the context's misses are held
+  SyncPending = 6,  // a guest invalidation waits for software to synchronize the shadow table
   Watchdog = 7,
 };
+
+// Bits of the guest event register.
+enum class GuestEvent : std::uint8_t {
+  CommitRejected = 2,
+};
+
 
 // Registers that are live: a walk changes them, and software reads and writes them at any time.
 struct LiveRegs {
   std::uint16_t pml_index = 0x1ff;
-  std::uint32_t events = 0;  // one bit per Event
+  std::uint32_t events = 0;        // one bit per Event
+  std::uint32_t guest_events = 0;  // one bit per GuestEvent
+  std::uint64_t shadow_root = 0;   // hPA that a walk under `shadow` starts from
 };
 
 constexpr std::uint32_t event_bit(Event e) { return std::uint32_t{1} << static_cast<unsigned>(e); }
+constexpr std::uint32_t event_bit(GuestEvent e) { return std::uint32_t{1} << static_cast<unsigned>(e); }
 
 }  // namespace vmmu

@@ -49,11 +49,11 @@ enum class FaultKind : std::uint8_t {
   NonCanonical = 2,  // #GP
   EptViolation = 3,  // code: exit qualification (SDM table 28-7); address: gPA
   EptMisconfig = 4,  // address: gPA
-  VsegExit = 5,
-  SegmentFault = 6,
+  VsegExit = 5,      // code: qualification bits 0, 1, 2, 7, 8; address: gPA outside the VMM segments, or escaped
+  SegmentFault = 6,  // a segment's output beyond MAXPHYADDR. code: 0 guest, 1 VMM; address: gVA or gPA
   PmlFull = 7,
   EpmlFull = 8,
-  ShadowMiss = 9,
+  ShadowMiss = 9,  // code: the #PF error code that the shadow table gives
   BusError = 10,  // address: hPA of the memory access that failed
 };
 
@@ -63,7 +63,7 @@ struct Fault {
   std::uint32_t target = 0;  // FAULT_TARGET of the context
   GuestVirt gva;
   bool gva_valid = true;
-  std::uint64_t address = 0;  // gPA or hPA after kind, else 0
+  std::uint64_t address = 0;  // gVA, gPA or hPA after kind, else 0
   bool operator==(const Fault&) const = default;
 };
 

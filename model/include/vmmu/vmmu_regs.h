@@ -127,6 +127,16 @@ extern "C" {
 #define VMMU_GLOBAL__CAP_CHECK_STAGES__VALUE_bp 0
 #define VMMU_GLOBAL__CAP_CHECK_STAGES__VALUE_bw 32
 
+// reg - vmmu_global::cap_segment_at_l1
+#define VMMU_GLOBAL__CAP_SEGMENT_AT_L1__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_SEGMENT_AT_L1__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_SEGMENT_AT_L1__VALUE_bw 32
+
+// reg - vmmu_global::cap_shadow_roots
+#define VMMU_GLOBAL__CAP_SHADOW_ROOTS__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_SHADOW_ROOTS__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_SHADOW_ROOTS__VALUE_bw 32
+
 // regfile - vmmu_global
 typedef struct __attribute__ ((__packed__)) {
     uint32_t id;
@@ -171,6 +181,10 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t cap_watchdog_cycles;
     uint8_t RESERVED_18c_18f[0x4];
     uint32_t cap_check_stages;
+    uint8_t RESERVED_194_197[0x4];
+    uint32_t cap_segment_at_l1;
+    uint8_t RESERVED_19c_19f[0x4];
+    uint32_t cap_shadow_roots;
 } vmmu_global_t;
 
 // reg - vmmu_host::ctrl
@@ -348,6 +362,14 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_HOST__EVENTS__LOG_ERROR_bp 4
 #define VMMU_HOST__EVENTS__LOG_ERROR_bw 1
 #define VMMU_HOST__EVENTS__LOG_ERROR_reset 0x0
+#define VMMU_HOST__EVENTS__SHADOW_ROOT_bm 0x20
+#define VMMU_HOST__EVENTS__SHADOW_ROOT_bp 5
+#define VMMU_HOST__EVENTS__SHADOW_ROOT_bw 1
+#define VMMU_HOST__EVENTS__SHADOW_ROOT_reset 0x0
+#define VMMU_HOST__EVENTS__SYNC_PENDING_bm 0x40
+#define VMMU_HOST__EVENTS__SYNC_PENDING_bp 6
+#define VMMU_HOST__EVENTS__SYNC_PENDING_bw 1
+#define VMMU_HOST__EVENTS__SYNC_PENDING_reset 0x0
 #define VMMU_HOST__EVENTS__WATCHDOG_bm 0x80
 #define VMMU_HOST__EVENTS__WATCHDOG_bp 7
 #define VMMU_HOST__EVENTS__WATCHDOG_bw 1
@@ -431,11 +453,76 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_HOST__CNT_CYCLES__COUNT_bw 48
 #define VMMU_HOST__CNT_CYCLES__COUNT_reset 0x0
 
+// reg - vmmu_host::cnt_seg_checks
+#define VMMU_HOST__CNT_SEG_CHECKS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_SEG_CHECKS__COUNT_bp 0
+#define VMMU_HOST__CNT_SEG_CHECKS__COUNT_bw 48
+#define VMMU_HOST__CNT_SEG_CHECKS__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_filter_hits
+#define VMMU_HOST__CNT_FILTER_HITS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_FILTER_HITS__COUNT_bp 0
+#define VMMU_HOST__CNT_FILTER_HITS__COUNT_bw 48
+#define VMMU_HOST__CNT_FILTER_HITS__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_seg_hits
+#define VMMU_HOST__CNT_SEG_HITS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_SEG_HITS__COUNT_bp 0
+#define VMMU_HOST__CNT_SEG_HITS__COUNT_bw 48
+#define VMMU_HOST__CNT_SEG_HITS__COUNT_reset 0x0
+
 // reg - vmmu_host::cnt_fault_kind
 #define VMMU_HOST__CNT_FAULT_KIND__COUNT_bm 0xffffffffffff
 #define VMMU_HOST__CNT_FAULT_KIND__COUNT_bp 0
 #define VMMU_HOST__CNT_FAULT_KIND__COUNT_bw 48
 #define VMMU_HOST__CNT_FAULT_KIND__COUNT_reset 0x0
+
+// reg - vmmu_vseg::base
+#define VMMU_VSEG__BASE__PAGE_bm 0x1ffffffffff000
+#define VMMU_VSEG__BASE__PAGE_bp 12
+#define VMMU_VSEG__BASE__PAGE_bw 41
+#define VMMU_VSEG__BASE__PAGE_reset 0x0
+
+// reg - vmmu_vseg::limit
+#define VMMU_VSEG__LIMIT__PAGE_bm 0x1ffffffffff000
+#define VMMU_VSEG__LIMIT__PAGE_bp 12
+#define VMMU_VSEG__LIMIT__PAGE_bw 41
+#define VMMU_VSEG__LIMIT__PAGE_reset 0x0
+
+// reg - vmmu_vseg::offset
+#define VMMU_VSEG__OFFSET__PAGE_bm 0xfffffffffffff000
+#define VMMU_VSEG__OFFSET__PAGE_bp 12
+#define VMMU_VSEG__OFFSET__PAGE_bw 52
+#define VMMU_VSEG__OFFSET__PAGE_reset 0x0
+
+// reg - vmmu_vseg::attr
+#define VMMU_VSEG__ATTR__READABLE_bm 0x1
+#define VMMU_VSEG__ATTR__READABLE_bp 0
+#define VMMU_VSEG__ATTR__READABLE_bw 1
+#define VMMU_VSEG__ATTR__READABLE_reset 0x0
+#define VMMU_VSEG__ATTR__WRITABLE_bm 0x2
+#define VMMU_VSEG__ATTR__WRITABLE_bp 1
+#define VMMU_VSEG__ATTR__WRITABLE_bw 1
+#define VMMU_VSEG__ATTR__WRITABLE_reset 0x0
+#define VMMU_VSEG__ATTR__EXECUTABLE_bm 0x4
+#define VMMU_VSEG__ATTR__EXECUTABLE_bp 2
+#define VMMU_VSEG__ATTR__EXECUTABLE_bw 1
+#define VMMU_VSEG__ATTR__EXECUTABLE_reset 0x0
+
+// regfile - vmmu_vseg
+typedef struct __attribute__ ((__packed__)) {
+    uint64_t base;
+    uint64_t limit;
+    uint64_t offset;
+    uint32_t attr;
+    uint8_t RESERVED_1c_3f[0x24];
+} vmmu_vseg__stride40_t;
+
+// reg - vmmu_host::vfilter
+#define VMMU_HOST__VFILTER__BITS_bm 0xffffffffffffffff
+#define VMMU_HOST__VFILTER__BITS_bp 0
+#define VMMU_HOST__VFILTER__BITS_bw 64
+#define VMMU_HOST__VFILTER__BITS_reset 0x0
 
 // regfile - vmmu_host
 typedef struct __attribute__ ((__packed__)) {
@@ -474,8 +561,15 @@ typedef struct __attribute__ ((__packed__)) {
     uint64_t cnt_faults;
     uint64_t cnt_restarts;
     uint64_t cnt_cycles;
-    uint8_t RESERVED_160_17f[0x20];
+    uint64_t cnt_seg_checks;
+    uint64_t cnt_filter_hits;
+    uint64_t cnt_seg_hits;
+    uint8_t RESERVED_178_17f[0x8];
     uint64_t cnt_fault_kind[16];
+    uint8_t RESERVED_200_3ff[0x200];
+    vmmu_vseg__stride40_t vseg[4];
+    uint8_t RESERVED_500_5ff[0x100];
+    uint64_t vfilter[4];
 } vmmu_host_t;
 
 // reg - vmmu_guest::inv_addr
@@ -507,10 +601,58 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_GUEST__INV_STATUS__ERROR_reset 0x0
 
 // reg - vmmu_guest::guest_events
-#define VMMU_GUEST__GUEST_EVENTS__PENDING_bm 0xff
-#define VMMU_GUEST__GUEST_EVENTS__PENDING_bp 0
-#define VMMU_GUEST__GUEST_EVENTS__PENDING_bw 8
-#define VMMU_GUEST__GUEST_EVENTS__PENDING_reset 0x0
+#define VMMU_GUEST__GUEST_EVENTS__GCOMMIT_REJECTED_bm 0x4
+#define VMMU_GUEST__GUEST_EVENTS__GCOMMIT_REJECTED_bp 2
+#define VMMU_GUEST__GUEST_EVENTS__GCOMMIT_REJECTED_bw 1
+#define VMMU_GUEST__GUEST_EVENTS__GCOMMIT_REJECTED_reset 0x0
+
+// reg - vmmu_guest::gcommit
+#define VMMU_GUEST__GCOMMIT__REASON_bm 0xff
+#define VMMU_GUEST__GCOMMIT__REASON_bp 0
+#define VMMU_GUEST__GCOMMIT__REASON_bw 8
+#define VMMU_GUEST__GCOMMIT__REASON_reset 0x0
+
+// reg - vmmu_guest::gseg_base
+#define VMMU_GUEST__GSEG_BASE__PAGE_bm 0xfffffffffffff000
+#define VMMU_GUEST__GSEG_BASE__PAGE_bp 12
+#define VMMU_GUEST__GSEG_BASE__PAGE_bw 52
+#define VMMU_GUEST__GSEG_BASE__PAGE_reset 0x0
+
+// reg - vmmu_guest::gseg_limit
+#define VMMU_GUEST__GSEG_LIMIT__PAGE_bm 0xfffffffffffff000
+#define VMMU_GUEST__GSEG_LIMIT__PAGE_bp 12
+#define VMMU_GUEST__GSEG_LIMIT__PAGE_bw 52
+#define VMMU_GUEST__GSEG_LIMIT__PAGE_reset 0x0
+
+// reg - vmmu_guest::gseg_offset
+#define VMMU_GUEST__GSEG_OFFSET__PAGE_bm 0xfffffffffffff000
+#define VMMU_GUEST__GSEG_OFFSET__PAGE_bp 12
+#define VMMU_GUEST__GSEG_OFFSET__PAGE_bw 52
+#define VMMU_GUEST__GSEG_OFFSET__PAGE_reset 0x0
+
+// reg - vmmu_guest::gseg_attr
+#define VMMU_GUEST__GSEG_ATTR__READABLE_bm 0x1
+#define VMMU_GUEST__GSEG_ATTR__READABLE_bp 0
+#define VMMU_GUEST__GSEG_ATTR__READABLE_bw 1
+#define VMMU_GUEST__GSEG_ATTR__READABLE_reset 0x0
+#define VMMU_GUEST__GSEG_ATTR__WRITABLE_bm 0x2
+#define VMMU_GUEST__GSEG_ATTR__WRITABLE_bp 1
+#define VMMU_GUEST__GSEG_ATTR__WRITABLE_bw 1
+#define VMMU_GUEST__GSEG_ATTR__WRITABLE_reset 0x0
+#define VMMU_GUEST__GSEG_ATTR__EXECUTABLE_bm 0x4
+#define VMMU_GUEST__GSEG_ATTR__EXECUTABLE_bp 2
+#define VMMU_GUEST__GSEG_ATTR__EXECUTABLE_bw 1
+#define VMMU_GUEST__GSEG_ATTR__EXECUTABLE_reset 0x0
+#define VMMU_GUEST__GSEG_ATTR__USER_bm 0x8
+#define VMMU_GUEST__GSEG_ATTR__USER_bp 3
+#define VMMU_GUEST__GSEG_ATTR__USER_bw 1
+#define VMMU_GUEST__GSEG_ATTR__USER_reset 0x0
+
+// reg - vmmu_guest::gfilter
+#define VMMU_GUEST__GFILTER__BITS_bm 0xffffffffffffffff
+#define VMMU_GUEST__GFILTER__BITS_bp 0
+#define VMMU_GUEST__GFILTER__BITS_bw 64
+#define VMMU_GUEST__GFILTER__BITS_reset 0x0
 
 // regfile - vmmu_guest
 typedef struct __attribute__ ((__packed__)) {
@@ -522,20 +664,29 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t inv_status;
     uint8_t RESERVED_1c_1f[0x4];
     uint32_t guest_events;
+    uint8_t RESERVED_24_27[0x4];
+    uint32_t gcommit;
+    uint8_t RESERVED_2c_3f[0x14];
+    uint64_t gseg_base;
+    uint64_t gseg_limit;
+    uint64_t gseg_offset;
+    uint32_t gseg_attr;
+    uint8_t RESERVED_5c_5f[0x4];
+    uint64_t gfilter[4];
 } vmmu_guest_t;
 
 // regfile - vmmu_context
 typedef struct __attribute__ ((__packed__)) {
     vmmu_host_t host;
-    uint8_t RESERVED_200_fff[0xe00];
+    uint8_t RESERVED_620_fff[0x9e0];
     vmmu_guest_t guest;
-    uint8_t RESERVED_1024_1fff[0xfdc];
+    uint8_t RESERVED_1080_1fff[0xf80];
 } vmmu_context__stride2000_t;
 
 // addrmap - vmmu
 typedef struct __attribute__ ((__packed__)) {
     vmmu_global_t global_page;
-    uint8_t RESERVED_194_ffff[0xfe6c];
+    uint8_t RESERVED_1a4_ffff[0xfe5c];
     vmmu_context__stride2000_t ctx[16];
 } vmmu_t;
 
