@@ -139,10 +139,12 @@ module vmmu_l1_tlb
       space: live_i.space, gspace: live_i.gspace
   };
 
+  // A fill that waits counts already: it is in the arrays before a drop that arrives now.
+  logic fractured_q;
+  assign fractured_o = fractured_q || (fill && maint_q.fractured);
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) fractured_o <= 1'b0;
-    else if (flush_i) fractured_o <= 1'b0;
-    else if (fill && maint_q.fractured) fractured_o <= 1'b1;
+    if (!rst_ni) fractured_q <= 1'b0;
+    else fractured_q <= fractured_o && !flush_i;
   end
 
   logic unused_bits;  // the permissions were judged way by way
