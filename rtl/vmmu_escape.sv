@@ -41,7 +41,7 @@ module vmmu_escape
   assign hit_o = in_range_i && escaped;
   assign use_o = in_range_i && `VMMU_MUT(70, !escaped, 1'b1);
 
-  `VMMU_ASSERT(EscapedPageNeverUsesSegment_A, use_o |-> !escaped)
-  `VMMU_ASSERT(PageOutsideNeverUsesSegment_A, use_o || hit_o |-> in_range_i)
-  `VMMU_ASSERT(InRangeIsUsedOrEscaped_A, in_range_i |-> use_o != hit_o)
+  `VMMU_ASSERT(EscapedPageNeverUsesSegment_A, use_o -> !escaped)
+  `VMMU_ASSERT(PageOutsideNeverUsesSegment_A, use_o || hit_o -> in_range_i)
+  `VMMU_ASSERT(InRangeIsUsedOrEscaped_A, in_range_i -> use_o != hit_o)
 endmodule

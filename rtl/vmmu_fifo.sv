@@ -23,7 +23,7 @@ module vmmu_fifo #(
   logic [CountWidth-1:0] count_q;
 
   function automatic logic [PtrWidth-1:0] next(logic [PtrWidth-1:0] ptr);
-    return (ptr == PtrWidth'(Depth - 1)) ? '0 : ptr + PtrWidth'(1);
+    return (ptr == `VMMU_MUT(90, PtrWidth'(Depth - 1), '1)) ? '0 : ptr + PtrWidth'(1);
   endfunction
 
   assign valid_o = count_q != '0;
@@ -39,7 +39,7 @@ module vmmu_fifo #(
     end else begin
       if (push_i) wr_q <= next(wr_q);
       if (pop_i) rd_q <= next(rd_q);
-      if (push_i != pop_i) count_q <= push_i ? count_q + CountWidth'(1) : count_q - CountWidth'(1);
+      if (`VMMU_MUT(91, push_i != pop_i, push_i || pop_i)) count_q <= push_i ? count_q + CountWidth'(1) : count_q - CountWidth'(1);
     end
   end
 
@@ -47,6 +47,6 @@ module vmmu_fifo #(
     if (push_i) mem_q[wr_q] <= data_i;
   end
 
-  `VMMU_ASSERT(NeverPushedWhenFull_A, push_i |-> !full_o || pop_i)
-  `VMMU_ASSERT(NeverPoppedWhenEmpty_A, pop_i |-> valid_o)
+  `VMMU_ASSERT(NeverPushedWhenFull_A, push_i -> !full_o || pop_i)
+  `VMMU_ASSERT(NeverPoppedWhenEmpty_A, pop_i -> valid_o)
 endmodule

@@ -3,6 +3,9 @@
 // One page size of an L1 TLB: a set-associative array with tree pseudo-LRU replacement. Tags and data of each
 // way are read without a clock, so that they can be distributed RAM; valid bits and replacement state are
 // flip-flops. An entry matches under either of two address-space numbers: the PCID's own, or the global one.
+//
+// The lookup chooses nothing: the entries that match are joined by OR, with a flag that says when they are several
+// and the joined data means nothing. Priorities would lie in the longest path of the MMU.
 module vmmu_l1_array
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
@@ -18,8 +21,11 @@ module vmmu_l1_array
     input  logic [VpnWidth-1:0]   lookup_vpn_i,
     input  logic [SpaceWidth-1:0] lookup_space_i,
     input  logic [SpaceWidth-1:0] lookup_gspace_i,
+    input  logic [PermWidth-1:0]  lookup_class_i,  // the class of the access, one bit
     output logic                  lookup_hit_o,
-    output tlb_data_t             lookup_data_o,
+    output logic                  lookup_allowed_o,  // a match permits the access
+    output logic                  lookup_many_o,   // more than one match
+    output tlb_data_t             lookup_data_o,   // of the match, 0 without one
     input  logic                  touch_i,       // the hit was used
     // maintenance: at most one of fill, drop and flush in a cycle
     input  logic [VpnWidth-1:0]   maint_vpn_i,
@@ -70,19 +76,39 @@ module vmmu_l1_array
   end
 
   // ---------------------------------------------------------------- lookup
-  logic [Ways-1:0] match;
+  tlb_data_t [Ways-1:0] entry;
+  assign entry = ldata;
+  logic [Ways-1:0] match, permitted;
   logic [WayWidth-1:0] way;
   always_comb begin
+    lookup_data_o = '0;
+    lookup_many_o = 1'b0;
+    way           = '0;
     for (int unsigned w = 0; w < Ways; w++) begin
       match[w] = valid_q[lset][w] && (ltag[w] == lookup_vpn_i[VpnWidth-1:SetShift]) &&
           (lspace[w] == `VMMU_MUT(10, lookup_space_i, lspace[w]) || lspace[w] == lookup_gspace_i);
+      permitted[w] = |(entry[w].perm & lookup_class_i);
+      if (match[w]) lookup_data_o |= entry[w];
+      if (match[w]) way |= WayWidth'(w);
+      // Two entries can match when software made a page global without invalidating it.
+      for (int unsigned v = 0; v < w; v++) if (match[w] && match[v]) lookup_many_o = 1'b1;
     end
-    // Two entries can match when software made a page global without invalidating it. One is chosen.
-    way = '0;
-    for (int w = Ways - 1; w >= 0; w--) if (match[w]) way = WayWidth'(w);
   end
-  assign lookup_hit_o  = |match;
-  assign lookup_data_o = ldata[way];
+  assign lookup_hit_o     = |match;
+  assign lookup_allowed_o = |(match & permitted);
+
+  // The replacement state follows a cycle later: it is not worth a longer path.
+  logic touch_q;
+  logic [SetBits-1:0] touch_set_q;
+  logic [WayWidth-1:0] touch_way_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) touch_q <= 1'b0;
+    else touch_q <= touch_i;
+  end
+  always_ff @(posedge clk_i) begin
+    touch_set_q <= lset;
+    touch_way_q <= way;
+  end
 
   // ---------------------------------------------------------------- maintenance
   logic [Ways-1:0] page_match, same_match, removed;
@@ -105,7 +131,7 @@ module vmmu_l1_array
   logic [Ways-1:1] touched_tree, filled_tree;
   logic [WayWidth-1:0] unused_victim;
   vmmu_plru #(.Ways(Ways)) u_touch (
-      .tree_i(tree_q[lset]), .touched_i(way), .touched_tree_o(touched_tree), .victim_o(unused_victim)
+      .tree_i(tree_q[touch_set_q]), .touched_i(touch_way_q), .touched_tree_o(touched_tree), .victim_o(unused_victim)
   );
   vmmu_plru #(.Ways(Ways)) u_fill (
       .tree_i(tree_q[mset]), .touched_i(fill_way), .touched_tree_o(filled_tree), .victim_o(victim)
@@ -118,7 +144,7 @@ module vmmu_l1_array
         tree_q[s]  <= '0;
       end
     end else begin
-      if (touch_i) tree_q[lset] <= touched_tree;
+      if (touch_q) tree_q[touch_set_q] <= touched_tree;
       if (fill_i) tree_q[mset] <= filled_tree;
       if (flush_i) begin
         for (int unsigned s = 0; s < Sets; s++) valid_q[s] <= '0;
@@ -130,7 +156,7 @@ module vmmu_l1_array
     end
   end
 
-  // Never two matches: the two numbers of a lookup may match one entry each, one number never two.
+  // The two numbers of a lookup may match one entry each, one number never two.
   logic twice;
   always_comb begin
     twice = 1'b0;

@@ -1,8 +1,11 @@
 `include "vmmu_macros.svh"
 
 // The L1 TLB of one port: 4 KiB, 2 MiB and 1 GiB arrays looked up together in the cycle in which a request
-// is presented. It answers "allowed" or misses; the miss path computes every fault. A small page wins over
-// a large one that overlaps it, which only a table changed without invalidation can cause.
+// is presented. It answers "allowed" or misses; the miss path computes every fault. Two entries match only when
+// software changed a table without invalidating: that is a miss too, and the fill that follows drops both.
+//
+// A fill or a drop waits a cycle in a register, between what computes it and the arrays; lookups do not see it there.
+// A lookup in that cycle may still hit what is to be dropped: vmmu_inv marks the answers of the cycle after a drop.
 module vmmu_l1_tlb
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
@@ -21,7 +24,7 @@ module vmmu_l1_tlb
     output logic      miss_o,
     output miss_t     miss_data_o,
     // maintenance
-    input  logic      fill_valid_i,  // lost when a drop or a flush comes in the same cycle
+    input  logic      fill_valid_i,  // lost when a drop or a flush comes in the same cycle, or a flush in the next
     input  fill_t     fill_i,
     input  logic      drop_i,
     input  logic [63:12] drop_page_i,
@@ -35,11 +38,24 @@ module vmmu_l1_tlb
   logic usable;
   assign usable = live_i.space_valid && !bypass_i && `VMMU_MUT(12, canonical, 1'b1);
 
-  logic fill;
-  assign fill = fill_valid_i && !drop_i && !flush_i;
-
-  logic [63:12] maint_page;
-  assign maint_page = drop_i ? drop_page_i : fill_i.vpage;
+  // One register for both, so that they reach the arrays in the order in which they came.
+  logic  fill_q, drop_q, fill, drop;
+  fill_t maint_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      fill_q <= 1'b0;
+      drop_q <= 1'b0;
+    end else begin
+      fill_q <= fill_valid_i && !drop_i && !flush_i;
+      drop_q <= drop_i && !flush_i;
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    maint_q <= fill_i;
+    if (drop_i) maint_q.vpage <= drop_page_i;
+  end
+  assign fill = fill_q && !flush_i;
+  assign drop = drop_q && !flush_i;
 
   // Frame bits that a page size cannot have set are no storage, nor are those above the build's addresses.
   localparam logic [FrameWidth-1:0] FrameMask4K = {FrameWidth{1'b1}} >> (PaWidth - Cfg.PaBits);
@@ -50,77 +66,72 @@ module vmmu_l1_tlb
     masked.frame = data.frame & mask;
   endfunction
 
-  logic [2:0] match, touch;
+  logic [2:0] match, allowed, many, touch;
   tlb_data_t data [3];
+  logic [PermWidth-1:0] access_class;
+  always_comb begin
+    access_class = '0;
+    access_class[perm_index(req_i.op, user_effective(req_i), ac_effective(req_i))] = 1'b1;
+  end
 
   vmmu_l1_array #(
       .Sets(Cfg.L1Sets4K), .Ways(Cfg.L1Ways4K), .VpnWidth(45)
   ) u_4k (
       .clk_i, .rst_ni,
       .lookup_vpn_i(req_i.gva[56:12]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
-      .lookup_hit_o(match[0]), .lookup_data_o(data[0]), .touch_i(touch[0]),
-      .maint_vpn_i(maint_page[56:12]),
-      .fill_i(fill && (fill_i.size == Size4K)), .clear_i(fill && (fill_i.size != Size4K)), .drop_i, .flush_i,
-      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other),
-      .fill_data_i(masked(fill_i.data, FrameMask4K))
+      .lookup_class_i(access_class), .lookup_hit_o(match[0]), .lookup_allowed_o(allowed[0]),
+      .lookup_many_o(many[0]), .lookup_data_o(data[0]), .touch_i(touch[0]),
+      .maint_vpn_i(maint_q.vpage[56:12]),
+      .fill_i(fill && (maint_q.size == Size4K)), .clear_i(fill && (maint_q.size != Size4K)), .drop_i(drop), .flush_i,
+      .fill_space_i(maint_q.space), .fill_other_i(maint_q.other),
+      .fill_data_i(masked(maint_q.data, FrameMask4K))
   );
   vmmu_l1_array #(
       .Sets(Cfg.L1Sets2M), .Ways(Cfg.L1Ways2M), .VpnWidth(36)
   ) u_2m (
       .clk_i, .rst_ni,
       .lookup_vpn_i(req_i.gva[56:21]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
-      .lookup_hit_o(match[1]), .lookup_data_o(data[1]), .touch_i(touch[1]),
-      .maint_vpn_i(maint_page[56:21]),
-      .fill_i(fill && (fill_i.size == Size2M)), .clear_i(fill && (fill_i.size != Size2M)), .drop_i, .flush_i,
-      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other),
-      .fill_data_i(masked(fill_i.data, FrameMask2M))
+      .lookup_class_i(access_class), .lookup_hit_o(match[1]), .lookup_allowed_o(allowed[1]),
+      .lookup_many_o(many[1]), .lookup_data_o(data[1]), .touch_i(touch[1]),
+      .maint_vpn_i(maint_q.vpage[56:21]),
+      .fill_i(fill && (maint_q.size == Size2M)), .clear_i(fill && (maint_q.size != Size2M)), .drop_i(drop), .flush_i,
+      .fill_space_i(maint_q.space), .fill_other_i(maint_q.other),
+      .fill_data_i(masked(maint_q.data, FrameMask2M))
   );
   vmmu_l1_array #(
       .Sets(1), .Ways(Cfg.L1Ways1G), .VpnWidth(27)
   ) u_1g (
       .clk_i, .rst_ni,
       .lookup_vpn_i(req_i.gva[56:30]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
-      .lookup_hit_o(match[2]), .lookup_data_o(data[2]), .touch_i(touch[2]),
-      .maint_vpn_i(maint_page[56:30]),
-      .fill_i(fill && (fill_i.size == Size1G)), .clear_i(fill && (fill_i.size != Size1G)), .drop_i, .flush_i,
-      .fill_space_i(fill_i.space), .fill_other_i(fill_i.other),
-      .fill_data_i(masked(fill_i.data, FrameMask1G))
+      .lookup_class_i(access_class), .lookup_hit_o(match[2]), .lookup_allowed_o(allowed[2]),
+      .lookup_many_o(many[2]), .lookup_data_o(data[2]), .touch_i(touch[2]),
+      .maint_vpn_i(maint_q.vpage[56:30]),
+      .fill_i(fill && (maint_q.size == Size1G)), .clear_i(fill && (maint_q.size != Size1G)), .drop_i(drop), .flush_i,
+      .fill_space_i(maint_q.space), .fill_other_i(maint_q.other),
+      .fill_data_i(masked(maint_q.data, FrameMask1G))
   );
 
   // ---------------------------------------------------------------- the answer
+  logic several, permitted;
   tlb_data_t chosen;
-  size_e size;
-  logic allowed;
-  always_comb begin
-    chosen = data[2];
-    size   = Size1G;
-    if (match[1]) begin
-      chosen = data[1];
-      size   = Size2M;
-    end
-    if (match[0]) begin
-      chosen = data[0];
-      size   = Size4K;
-    end
-    allowed = `VMMU_MUT(13, chosen.perm[perm_index(req_i.op, user_effective(req_i), ac_effective(req_i))], 1'b1);
-    hit_o   = req_valid_i && usable && (|match) && allowed;
-    touch   = '0;
-    if (hit_o) touch[2'(size)] = 1'b1;
-  end
+  logic [FrameWidth-1:0] page_offset;  // address bits that a large page leaves as they are
+  assign several   = (|many) || (match[0] && match[1]) || (match[0] && match[2]) || (match[1] && match[2]);
+  assign permitted = `VMMU_MUT(13, |allowed, |match);
+  assign hit_o     = req_valid_i && usable && permitted && !several;
+  assign touch     = hit_o ? match : '0;
+  // Frame bits below the page size are 0, and so is all of an array without a match.
+  assign chosen      = data[0] | data[1] | data[2];
+  assign page_offset = FrameWidth'({{9{match[2]}}, {9{match[1] || match[2]}}});
   always_comb begin
     hit_rsp_o = '0;
     hit_rsp_o.ctx    = req_i.ctx;
     hit_rsp_o.id     = req_i.id;
     hit_rsp_o.source = SrcL1;
-    hit_rsp_o.size   = size;
+    hit_rsp_o.size   = size_e'({match[2], match[1]});
     hit_rsp_o.pat    = chosen.pat;
     hit_rsp_o.emt    = chosen.emt;
     hit_rsp_o.ipat   = chosen.ipat;
-    unique case (size)
-      Size1G:  hit_rsp_o.hpa = {chosen.frame[39:18], req_i.gva[29:0]};
-      Size2M:  hit_rsp_o.hpa = {chosen.frame[39:9], req_i.gva[20:0]};
-      default: hit_rsp_o.hpa = {chosen.frame, req_i.gva[11:0]};
-    endcase
+    hit_rsp_o.hpa    = {chosen.frame | (req_i.gva[PaWidth-1:12] & page_offset), req_i.gva[11:0]};
   end
   assign miss_o = req_valid_i && !hit_o;
   assign miss_data_o = '{
@@ -128,12 +139,14 @@ module vmmu_l1_tlb
       space: live_i.space, gspace: live_i.gspace
   };
 
+  // A fill that waits counts already: it is in the arrays before a drop that arrives now.
+  logic fractured_q;
+  assign fractured_o = fractured_q || (fill && maint_q.fractured);
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) fractured_o <= 1'b0;
-    else if (flush_i) fractured_o <= 1'b0;
-    else if (fill && fill_i.fractured) fractured_o <= 1'b1;
+    if (!rst_ni) fractured_q <= 1'b0;
+    else fractured_q <= fractured_o && !flush_i;
   end
 
-  logic unused_vpage;
-  assign unused_vpage = ^maint_page[63:57];
+  logic unused_bits;  // the permissions were judged way by way
+  assign unused_bits = ^{maint_q.vpage[63:57], chosen.perm};
 endmodule

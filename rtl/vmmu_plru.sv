@@ -1,3 +1,5 @@
+`include "vmmu_macros.svh"
+
 // Tree pseudo-LRU over a power-of-two number of ways: the victim, and the tree after a touch. Combinational.
 // Node 1 is the root, nodes 2n and 2n+1 its children; a node's bit points at the half to replace next.
 module vmmu_plru #(
@@ -21,7 +23,7 @@ module vmmu_plru #(
     automatic int unsigned node = 1;
     touched_tree_o = tree_i;
     for (int i = WayWidth - 1; i >= 0; i--) begin
-      touched_tree_o[node] = !touched_i[i];
+      touched_tree_o[node] = `VMMU_MUT(92, !touched_i[i], tree_i[node] ^ touched_i[i]);
       node = 2 * node + (touched_i[i] ? 1 : 0);
     end
   end

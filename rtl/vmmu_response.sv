@@ -121,15 +121,19 @@ module vmmu_response
     end
   end
   always_ff @(posedge clk_i) begin
-    if (queue_push) queue_q[wr_q] <= '{bank: walk_bank_i, rsp: walk_i};
-    if (take_spare) out_q <= spare_q;
-    else if (take_hit) out_q <= '{bank: hit_bank_i, rsp: hit_i};
-    else if (take_seg_spare) out_q <= seg_q;
-    else if (take_seg) out_q <= '{bank: seg_bank_i, rsp: seg_i};
-    else if (take_queue) out_q <= queue_q[rd_q];
-    else if (take_walk) out_q <= '{bank: walk_bank_i, rsp: walk_i};
-    if (hit_valid_i && !take_hit) spare_q <= '{bank: hit_bank_i, rsp: hit_i};
-    if (seg_valid_i && !take_seg) seg_q <= '{bank: seg_bank_i, rsp: seg_i};
+    // Whether there is a hit or an answer of segments is known last: it selects, and enables nothing. The row of the
+    // queue that is written is not in use.
+    if (walk_valid_i) queue_q[wr_q] <= '{bank: walk_bank_i, rsp: walk_i};
+    if (load) begin
+      if (spare_valid_q) out_q <= spare_q;
+      else if (hit_valid_i) out_q <= '{bank: hit_bank_i, rsp: hit_i};
+      else if (seg_valid_q) out_q <= seg_q;
+      else if (seg_valid_i) out_q <= '{bank: seg_bank_i, rsp: seg_i};
+      else if (queue_valid) out_q <= queue_q[rd_q];
+      else out_q <= '{bank: walk_bank_i, rsp: walk_i};
+    end
+    if (!spare_valid_q) spare_q <= '{bank: hit_bank_i, rsp: hit_i};
+    if (!seg_valid_q) seg_q <= '{bank: seg_bank_i, rsp: seg_i};
   end
 
   assign rsp_valid_o = out_valid_q;
@@ -140,5 +144,5 @@ module vmmu_response
 
   `VMMU_ASSERT(HitFindsRoom_A, hit_valid_i |-> !spare_valid_q)
   `VMMU_ASSERT(SegmentAnswerFindsRoom_A, seg_valid_i |-> !seg_valid_q)
-  `VMMU_ASSERT(WalkAnswerFindsRoom_A, queue_push |-> count_q != CountWidth'(Depth))
+  `VMMU_ASSERT(WalkAnswerFindsRoom_A, walk_valid_i |-> count_q != CountWidth'(Depth))
 endmodule

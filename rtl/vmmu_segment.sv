@@ -89,7 +89,7 @@ module vmmu_segment
     if (`VMMU_MUT(73, |meets_2m, 1'b0)) match_o.size_unused = Size4K;
   end
 
-  `VMMU_ASSERT(PageIsInOneSegmentAtMost_A, valid_i |-> $onehot0(holds))
+  `VMMU_ASSERT(PageIsInOneSegmentAtMost_A, valid_i -> $onehot0(holds))
   `VMMU_ASSERT(EmptySegmentsHoldNothing_A, (holds & ~filled) == '0)
-  `VMMU_ASSERT(PageOfASegmentMeetsIt_A, match_o.in_range |-> match_o.size_unused == Size4K)
+  `VMMU_ASSERT(PageOfASegmentMeetsIt_A, match_o.in_range -> match_o.size_unused == Size4K)
 endmodule

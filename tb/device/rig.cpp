@@ -261,8 +261,12 @@ std::uint8_t Rig::start_invalidation(const Invalidation& inv) {
   r.addr = inv.addr;
   r.pcid = inv.pcid;
   r.vpid = inv.vpid;
-  while (inv_waiting_.count(next_inv_id_) != 0) ++next_inv_id_;
-  r.id = next_inv_id_++;
+  // The ids above are those of the guest pages (vmmu_csr_inv).
+  constexpr unsigned kIds = 0xf0;
+  do {
+    next_inv_id_ = static_cast<std::uint8_t>((next_inv_id_ + 1u) % kIds);
+  } while (inv_waiting_.count(next_inv_id_) != 0);
+  r.id = next_inv_id_;
   return r.id;
 }
 
