@@ -75,6 +75,8 @@ module example_system
   assign fault_addr_o   = fault.addr;
 
   // ---------------------------------------------------------------- the MMU, on port 0 of the memory
+  // One invalidation at a time: its id says nothing.
+  logic [IdWidth-1:0] inv_id;
   inv_req_t inv_req;
   always_comb begin
     inv_req      = '0;
@@ -99,7 +101,7 @@ module example_system
       .s_axil_arvalid, .s_axil_arready, .s_axil_araddr, .s_axil_arprot(3'd0),
       .s_axil_rvalid, .s_axil_rready, .s_axil_rdata, .s_axil_rresp,
       .inv_req_valid_i(inv_valid_i), .inv_req_ready_o(inv_ready_o), .inv_req_i(inv_req),
-      .inv_rsp_valid_o(inv_done_o), .inv_rsp_error_o(inv_error_o),
+      .inv_rsp_valid_o(inv_done_o), .inv_rsp_error_o(inv_error_o), .inv_rsp_id_o(inv_id),
       .irq_host_o(irq_o), .irq_guest_o(irq_guest),
       .m_axi_arvalid(to_memory[0].arvalid), .m_axi_arready(from_memory[0].arready), .m_axi_arid(to_memory[0].arid),
       .m_axi_araddr(to_memory[0].araddr), .m_axi_arlen(arlen), .m_axi_arsize(arsize), .m_axi_arburst(arburst),
@@ -124,5 +126,5 @@ module example_system
   // The memory takes aligned single beats of 8 whole bytes, which is all that the MMU and the copy engine send.
   logic unused_bits;
   assign unused_bits = ^{arlen, arsize, arburst, arcache, arprot, awlen, awsize, awburst, awcache, awprot, wstrb, wlast,
-                         irq_guest, fault.gva_valid};
+                         irq_guest, inv_id, fault.gva_valid};
 endmodule
