@@ -37,14 +37,18 @@ package vmmu_pkg;
     int unsigned ShadowRoots;     // rows of the shadow-root buffer: 0 = no shadow mode, or 8
   } cfg_t;
 
-  // Presets, by the number that the parameter `Preset` of vmmu_top takes.
+  // Presets, by the number that the parameter `Preset` of vmmu_top takes. With PresetAtL1 added to its number a preset
+  // is built with SegmentAtL1.
   localparam int unsigned PresetPaper = 0;
   localparam int unsigned PresetServer = 1;
   localparam int unsigned PresetServerBig = 2;
   localparam int unsigned PresetTiny = 3;
+  localparam int unsigned PresetAtL1 = 16;
 
-  function automatic cfg_t preset_cfg(int unsigned preset);
+  function automatic cfg_t preset_cfg(int unsigned number);
     cfg_t c;
+    int unsigned preset;
+    preset = number % PresetAtL1;
     c = '{
         NumPorts: 1, NumContexts: 4, PaBits: 52,
         L1Sets4K: 16, L1Ways4K: 4, L1Sets2M: 8, L1Ways2M: 4, L1Ways1G: 8,
@@ -73,6 +77,7 @@ package vmmu_pkg;
       c.NumSpaces = 8;
       c.LogQueue = 4;
     end
+    c.SegmentAtL1 = number / PresetAtL1;
     return c;
   endfunction
 

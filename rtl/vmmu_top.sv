@@ -137,11 +137,12 @@ module vmmu_top
   logic  head_valid, head_ready, head_taken;
   miss_t head;
   logic [2*Contexts-1:0] hold;
+  logic cover_valid;  // an invalidation arrives
   vmmu_miss_queue #(.Depth(Cfg.MissQueue), .Contexts(Contexts)) u_miss_queue (
       .clk_i, .rst_ni,
       .push_i(miss && !at_l1), .miss_i(missed), .full_o(queue_full),
-      .valid_o(head_valid), .ready_i(head_taken), .miss_o(head), .uncache_i(cover_valid || space_flush),
-      .hold_i(hold)
+      .valid_o(head_valid), .ready_i(head_taken), .miss_o(head),
+      .uncache_i(`VMMU_MUT(80, cover_valid, 1'b0) || space_flush), .hold_i(hold)
   );
 
   // ---------------------------------------------------------------- segments
@@ -191,7 +192,7 @@ module vmmu_top
   logic [FrameWidth-1:0] log_page;
   rsp_t walk_rsp;
   logic ev_start, ev_restart, ev_timeout, ev_nested, ev_check, ev_filter_hit;
-  logic cover_valid, cover_all;
+  logic cover_all;
   logic [CtxWidth-1:0] cover_ctx;
   logic [$clog2(Answers+1)-1:0] waiting;
   logic walk_room;
@@ -219,7 +220,8 @@ module vmmu_top
       .cover_valid_i(cover_valid || space_flush), .cover_all_i(cover_all || space_flush), .cover_ctx_i(cover_ctx),
       .covered_live_o(covered_live), .bypass_i(bypass),
       .ev_start_o(ev_start), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout), .ev_check_o(ev_check),
-      .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested), .active_o(active), .active_ctx_o(active_ctx)
+      .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested),
+      .active_o(active), .active_ctx_o(active_ctx)
   );
 
   // ---------------------------------------------------------------- log and memory
@@ -403,7 +405,8 @@ module vmmu_top
       .guest_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && !ev_nested),
       .nested_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && ev_nested),
       .swap_i(walk_mem_valid && (walk_mem_req.op == MemCas)),
-      .check_i(ev_check), .filter_hit_i(ev_filter_hit), .walk_ctx_i(ev_ctx), .active_i(active), .active_ctx_i(active_ctx), .pml_record_i(pml_record),
+      .check_i(ev_check), .filter_hit_i(ev_filter_hit), .walk_ctx_i(ev_ctx),
+      .active_i(active), .active_ctx_i(active_ctx), .pml_record_i(pml_record),
       .read_ctx_i(reg_ctx), .read_index_i(counter_index), .read_o(counter)
   );
 

@@ -107,7 +107,8 @@ struct DeviceOptions {
   // Number given to +vmmu_mutant=N in a build with VMMU_MUTANTS; 0: that in the environment variable
   // VMMU_MUTANT, if there is one.
   unsigned mutant = 0;
-  bool axi = false;  // vmmu_axi_tb instead of vmmu_tb
+  bool axi = false;            // vmmu_axi_tb instead of vmmu_tb
+  bool segment_at_l1 = false;  // the build with SegmentAtL1; not together with axi
 };
 
 // A clock cycle is: write `in`, settle(), look at `out`, tick().
@@ -127,6 +128,7 @@ class Device {
 // Throws std::runtime_error when this build does not have the preset, or no tracing although a wave is wanted.
 std::unique_ptr<Device> make_device(Preset preset, const DeviceOptions& options);
 std::vector<Preset> device_presets();
-std::vector<Preset> device_axi_presets();  // those with a vmmu_axi_tb
+std::vector<Preset> device_axi_presets();    // those with a vmmu_axi_tb
+std::vector<Preset> device_at_l1_presets();  // those with a build with SegmentAtL1
 
 }  // namespace vmmu::tb
