@@ -50,8 +50,10 @@ void RandomSegments::choose_vmm(ContextRegs& regs) {
     if (!all && chance(60)) s.base += chance(50) ? pages(64) : pages(plan_.bytes >> 13);
     const bool last = n + 1 == plan_.vmm_segments;
     s.limit = all && last ? plan_.memory + plan_.bytes : s.base + length() * (all ? 1 : 1 + random_() % 2);
-    s.offset = plan_.offset + (chance(10) ? pages(256) : 0);
-    if (chance(2)) s.offset += std::uint64_t{1} << (regs.maxphyaddr - 1);
+    // What leads to tables leads to where they are, so that flags are written there and nowhere else.
+    const bool tables = s.base < plan_.data;
+    s.offset = plan_.offset + (!tables && chance(20) ? pages(256) : 0);
+    if (!tables && chance(2)) s.offset += std::uint64_t{1} << (regs.maxphyaddr - 1);
     s.attr = chance(75) ? seg::kVmmMask : static_cast<std::uint8_t>(random_() & seg::kVmmMask);
     next = s.limit;
     if (chance(3)) next -= kPage;  // COMMIT says no

@@ -15,6 +15,7 @@ struct SegmentPlan {
   std::vector<std::uint64_t> gpas;  // of mapped pages and of the guest's root, with nested paging or not
   std::uint64_t memory = 0;         // gPA with which the memory of the context begins
   std::uint64_t bytes = 0;          // its length
+  std::uint64_t data = 0;           // gPA below which no data page lies, and above which no guest table
   std::uint64_t offset = 0;         // hPA = gPA + offset in it
   unsigned vmm_segments = 0;        // of the build
 };

@@ -5,6 +5,7 @@ namespace {
 
 constexpr std::uint64_t kArea = std::uint64_t{1} << 32;  // host memory of one context
 constexpr std::uint64_t kGuestMemory = 0xc0000000;       // of it, what the guest sees
+constexpr std::uint64_t kDataOffset = 0x40000000;        // where its pages begin
 
 }  // namespace
 
@@ -50,7 +51,7 @@ void RandomWorld::build(unsigned ctx, const WorldOptions& options) {
   regs.pml_addr = base + 0xe0000000;
   regs.pml_watermark = static_cast<std::uint16_t>(random_() % 512);
 
-  const std::uint64_t data = (config.nested ? 0 : base) + 0x40000000;
+  const std::uint64_t data = (config.nested ? 0 : base) + kDataOffset;
   for (unsigned i = 0; i < (options.same_page ? 3 : options.pages); ++i) add_page(context, GuestPhys{data});
   context.regs = context.tables->regs(regs);
   if (context.regs.pcide) context.regs.cr3 |= random_() % 3;
@@ -69,6 +70,7 @@ std::unique_ptr<RandomSegments> RandomWorld::plan_segments(const Context& contex
   plan.gpas.push_back(context.tables->cr3());
   plan.memory = memory;
   plan.bytes = kGuestMemory;
+  plan.data = memory + kDataOffset;
   plan.offset = offset;
   plan.vmm_segments = options.vmm_segments;
   return std::make_unique<RandomSegments>(random_, std::move(plan));
