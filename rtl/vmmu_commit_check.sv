@@ -51,7 +51,7 @@ module vmmu_commit_check
   assign full        = seg.base < seg.limit;
   assign first_image = seg.base + seg.offset;
   assign last_image  = seg.limit - 52'd1 + seg.offset;
-  assign wraps       = full && `VMMU_MUT(80, first_image > last_image, 1'b0);
+  assign wraps       = full && `VMMU_MUT(93, first_image > last_image, 1'b0);
 
   // ---------------------------------------------------------------- one pair of VMM segments in a cycle
   vmm_seg_t one, other;
@@ -71,7 +71,7 @@ module vmmu_commit_check
     end
     // LIMIT is exclusive: segments may adjoin.
     overlap = (one.base < one.limit) && (other.base < other.limit) &&
-              `VMMU_MUT(81, (one.base < other.limit) && (other.base < one.limit),
+              `VMMU_MUT(94, (one.base < other.limit) && (other.base < one.limit),
                             (one.base <= other.limit) && (other.base <= one.limit));
   end
 
@@ -115,7 +115,7 @@ module vmmu_commit_check
   assign virt      = staged_i.ctrl[CtrlVirt];
   assign ept       = staged_i.ctrl[CtrlEptEn];
   assign shadow    = staged_i.ctrl[CtrlShadow];
-  assign bad_virt  = !virt && (ept || shadow || `VMMU_MUT(82, vmm_full_q, 1'b0));
+  assign bad_virt  = !virt && (ept || shadow || `VMMU_MUT(95, vmm_full_q, 1'b0));
   // SDM 25.6.11, 26.2.1.1: four levels, write-back or uncacheable, reserved bits clear.
   assign bad_eptp  = ept && ((staged_i.eptp[5:3] != 3'd3) || !(staged_i.eptp[2:0] inside {3'd0, 3'd6}) ||
                              (|staged_i.eptp[11:7]) || (|(staged_i.eptp & above_max)));
@@ -130,7 +130,7 @@ module vmmu_commit_check
     else if (|(staged_i.cr3 & above_max)) commit_o = RejectCr3;
     else if (bad_pml) commit_o = RejectPmlAddr;
     else if (bad_shadow) commit_o = RejectShadow;
-    else if (vmm_full_q && !ept && `VMMU_MUT(83, !staged_i.ctrl[CtrlVsegMiss], 1'b0)) commit_o = RejectVsegMiss;
+    else if (vmm_full_q && !ept && `VMMU_MUT(96, !staged_i.ctrl[CtrlVsegMiss], 1'b0)) commit_o = RejectVsegMiss;
     else if (overlap_q) commit_o = RejectSegmentOverlap;
     else if (vmm_wraps_q || guest_wraps_q) commit_o = RejectSegmentWrap;
   end

@@ -138,7 +138,7 @@ module vmmu_regs
       events_q <= events_q | set_events_i;
       if (write_now && is_events) events_q[ctx] <= (events_q[ctx] & ~req_q.wdata[NumEvents-1:0]) | set_events_i[ctx];
       if (write_now && is_guest_events && req_q.wdata[EvGuestCommitRejected]) gcommit_rejected_q[ctx] <= 1'b0;
-      if (decided && `VMMU_MUT(84, is_commit, 1'b1)) begin
+      if (decided && `VMMU_MUT(92, is_commit, 1'b1)) begin
         reason_q[ctx] <= commit_reject_i;
         if (commit_reject_i != RejectNone) events_q[ctx][EvCommitRejected] <= 1'b1;
       end

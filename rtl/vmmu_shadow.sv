@@ -3,7 +3,7 @@
 // Shadow roots. In a context with SHADOW, CR3 is the guest's root and walks start at the shadow table that a
 // hypervisor made of it. The buffer of the context says which: when a CR3 becomes active and when ROOT_DONE is written
 // it is searched, one row in a cycle. Until a row is found the misses of these registers are held.
-// A guest-only COMMIT changes the bank but no CR3, so it takes the root of the bank before.
+// GCOMMIT changes the bank but no CR3: it takes what the bank before has, the root or the wait for one.
 module vmmu_shadow
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
@@ -151,9 +151,9 @@ module vmmu_shadow
   // The registers that are looked for are replaced: the search for their successors is wanted already.
   assign aborted   = switch_i && (switched == at_q);
   assign carries   = carry_q[at_q[BankBits-1:1]] && (at_q[0] == live_i[at_q[BankBits-1:1]].bank) &&
-                     !hold_q[sibling] && !wanted_q[sibling];
-  assign found     = searching_q && !aborted && (carries || match);
-  assign not_found = searching_q && !aborted && !carries && !match && last_row;
+                     !wanted_q[sibling];
+  assign found     = searching_q && !aborted && (carries ? !hold_q[sibling] : match);
+  assign not_found = searching_q && !aborted && (carries ? hold_q[sibling] : (!match && last_row));
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -198,7 +198,7 @@ module vmmu_shadow
   // A search that is wanted again decides, not the one that was under way when ROOT_DONE was written.
   always_comb begin
     missed_o = '0;
-    missed_o[at_q[BankBits-1:1]] = not_found && !wanted_q[at_q];
+    missed_o[at_q[BankBits-1:1]] = not_found && !carries && !wanted_q[at_q];
   end
 
   logic unused_bits;

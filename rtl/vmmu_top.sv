@@ -137,6 +137,7 @@ module vmmu_top
   logic  head_valid, head_ready, head_taken;
   miss_t head;
   logic [2*Contexts-1:0] hold;
+  logic cover_valid;  // an invalidation arrives
   vmmu_miss_queue #(.Depth(Cfg.MissQueue), .Contexts(Contexts)) u_miss_queue (
       .clk_i, .rst_ni,
       .push_i(miss && !at_l1), .miss_i(missed), .full_o(queue_full),
@@ -191,7 +192,7 @@ module vmmu_top
   logic [FrameWidth-1:0] log_page;
   rsp_t walk_rsp;
   logic ev_start, ev_restart, ev_timeout, ev_nested, ev_check, ev_filter_hit;
-  logic cover_valid, cover_all;
+  logic cover_all;
   logic [CtxWidth-1:0] cover_ctx;
   logic [$clog2(Answers+1)-1:0] waiting;
   logic walk_room;

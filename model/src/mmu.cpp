@@ -83,10 +83,10 @@ bool Mmu::queue_sync(const SyncRequest& request) {
 
 const ContextRegs& Mmu::active(unsigned ctx) const { return contexts_[ctx].regs; }
 
-void Mmu::restore(unsigned ctx, const ContextRegs& regs, std::uint64_t shadow_root) {
+void Mmu::restore(unsigned ctx, const ContextRegs& regs, std::uint64_t shadow_root, bool held) {
   contexts_[ctx].regs = regs;
   contexts_[ctx].live.shadow_root = shadow_root;
-  contexts_[ctx].held = false;
+  contexts_[ctx].held = held;
 }
 
 Result Mmu::access(const Access& access, WalkObserver* observer) {

@@ -98,7 +98,7 @@ class Engine {
   virtual void root_done(unsigned /*ctx*/) {}
   virtual bool held(unsigned /*ctx*/) { return false; }
   // Software has synchronized for the context's oldest waiting invalidation, which is done now. False: none waits.
-  // invalidate() returns at once for one that has to wait.
+  // invalidate() returns at once for one that has to wait; beyond those that the queue holds, the requester keeps it.
   virtual bool sync_done(unsigned /*ctx*/) { return false; }
 
   // One access alone, to its end.

@@ -50,16 +50,16 @@ std::uint64_t Judge::View::choose(HostPhys addr) const {
   return candidates[taken].value;
 }
 
-void Judge::prepare(const Access& access, const ContextRegs& regs, LogRoom room) {
-  std::optional<ContextRegs>& loaded = loaded_[access.ctx];
+void Judge::prepare(const Access& access, const RegisterSet& regs, LogRoom room) {
+  std::optional<RegisterSet>& loaded = loaded_[access.ctx];
   if (!loaded || !(*loaded == regs)) {
-    mmu_.commit(access.ctx, regs);
+    mmu_.restore(access.ctx, regs, regs.shadow_root);
     loaded = regs;
   }
   mmu_.set_pml_index(access.ctx, room == LogRoom::Room ? kIndexWithRoom : kIndexFull);
 }
 
-Judge::Verdict Judge::now(const Access& access, const ContextRegs& regs, WalkObserver* observer) {
+Judge::Verdict Judge::now(const Access& access, const RegisterSet& regs, WalkObserver* observer) {
   prepare(access, regs, LogRoom::Room);
   view_.choosing = false;
   const Mmu::Peek peek = mmu_.peek(access, observer);
@@ -77,7 +77,7 @@ bool Judge::next_choice() {
   return false;
 }
 
-bool Judge::possible(std::uint64_t since, std::uint64_t until, const Access& access, const ContextRegs& regs,
+bool Judge::possible(std::uint64_t since, std::uint64_t until, const Access& access, const RegisterSet& regs,
                      const Result& wanted, WalkTrace& trace) {
   prepare(access, regs, is_log_full(wanted) ? LogRoom::Full : LogRoom::Room);
   view_.choosing = true;

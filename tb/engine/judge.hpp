@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/register_set.hpp"
 #include "engine/walk_trace.hpp"
 #include "engine/word_history.hpp"
 #include "vmmu/mmu.hpp"
@@ -24,7 +25,7 @@ class Judge {
   };
 
   // The answer of memory as it is.
-  Verdict now(const Access& access, const ContextRegs& regs, WalkObserver* observer = nullptr);
+  Verdict now(const Access& access, const RegisterSet& regs, WalkObserver* observer = nullptr);
 
   // Whether some walk that read each entry at a time of its own, from cycle `since` to cycle `until`, gives
   // `wanted`. A success must also have found or set all its flags. `trace` becomes that of the last walk
@@ -32,7 +33,7 @@ class Judge {
   // not judged.
   static constexpr unsigned kMostTries = 4096;
   static constexpr std::uint64_t kNow = ~std::uint64_t{0};
-  bool possible(std::uint64_t since, std::uint64_t until, const Access& access, const ContextRegs& regs,
+  bool possible(std::uint64_t since, std::uint64_t until, const Access& access, const RegisterSet& regs,
                 const Result& wanted, WalkTrace& trace);
 
  private:
@@ -65,12 +66,12 @@ class Judge {
   };
 
   enum class LogRoom : std::uint8_t { Room, Full };  // what the walk is told of its PML log
-  void prepare(const Access& access, const ContextRegs& regs, LogRoom room);
+  void prepare(const Access& access, const RegisterSet& regs, LogRoom room);
   bool next_choice();
 
   View view_;
   Mmu mmu_;
-  std::vector<std::optional<ContextRegs>> loaded_;
+  std::vector<std::optional<RegisterSet>> loaded_;
 };
 
 }  // namespace vmmu::tb

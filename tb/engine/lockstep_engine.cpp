@@ -15,11 +15,13 @@ BuildParams build_params(const RtlEngine& rtl) {
   BuildParams params;
   params.num_contexts = rtl.num_contexts();
   params.pa_bits = rtl.pa_bits();
+  params.num_vmm_segments = rtl.num_vmm_segments();
+  params.shadow_roots = rtl.shadow_roots();
   return params;
 }
 
 Answer answer_of(const Completion& c) {
-  return {c.access, c.result, c.source == Source::Walk, c.accepted, c.responded};
+  return {c.access, c.result, c.source == Source::Walk, c.accepted, c.responded, c.source == Source::Segment};
 }
 
 }  // namespace
@@ -44,6 +46,7 @@ LockstepEngine::LockstepEngine(const EngineOptions& options)
 void LockstepEngine::reset() {
   rtl_.reset();
   scoreboard_.reset();
+  stalled_.clear();
   for (unsigned ctx = 0; ctx < num_contexts(); ++ctx) scoreboard_.set_pml_index(ctx, rtl_.pml_index(ctx));
   open_ = false;
   issued_ = 0;
@@ -94,9 +97,54 @@ std::uint16_t LockstepEngine::pml_index(unsigned ctx) {
   return index;
 }
 
+void LockstepEngine::set_shadow_row(unsigned ctx, unsigned row, const ShadowRow& value) {
+  rtl_.set_shadow_row(ctx, row, value);
+  scoreboard_.model().set_shadow_row(ctx, row, value);
+}
+
+// The model goes first: requests that were held may be answered before the register write is.
+void LockstepEngine::root_done(unsigned ctx) {
+  scoreboard_.root_done(ctx);
+  rtl_.root_done(ctx);
+}
+
+// What waits has no effect on any cache until SYNC_DONE.
+void LockstepEngine::queue_for_sync(const Invalidation& inv) {
+  if (!scoreboard_.model().queue_sync(sync_request(inv))) stalled_.push_back(sync_request(inv));
+  rtl_.invalidate(inv);
+}
+
+bool LockstepEngine::sync_done(unsigned ctx) {
+  Mmu& model = scoreboard_.model();
+  const std::optional<SyncRequest> request = model.sync_done(ctx);
+  if (request) {
+    Invalidation inv;
+    inv.op = static_cast<InvOp>(request->op);
+    inv.ctx = ctx;
+    inv.addr = request->gva;
+    inv.pcid = request->pcid;
+    scoreboard_.invalidation_accepted(inv, rtl_.cycles());
+    if (!stalled_.empty() && model.queue_sync(stalled_.front())) stalled_.pop_front();
+  }
+  const bool done = rtl_.sync_done(ctx);
+  if (request) scoreboard_.invalidation_acknowledged(rtl_.cycles());
+  if (done != request.has_value()) note({"SYNC_DONE: invalidations that wait differ"});
+  return done;
+}
+
 bool LockstepEngine::invalidate(const Invalidation& inv) {
+  const bool valid = operands_valid(inv, scoreboard_.active(inv.ctx));
+  if (valid && needs_sync(inv, scoreboard_.active(inv.ctx))) {
+    queue_for_sync(inv);
+    return true;
+  }
   Rig& rig = rtl_.rig();
-  rig.on_invalidation_accepted = [this, &inv, &rig] { scoreboard_.invalidation_accepted(inv, rig.now()); };
+  // Under SHADOW the new root releases requests that were held, so the model follows at once.
+  const bool at_once = valid && inv.op == InvOp::LoadCr3 && scoreboard_.active(inv.ctx).shadow;
+  rig.on_invalidation_accepted = [this, &inv, &rig, at_once] {
+    scoreboard_.invalidation_accepted(inv, rig.now());
+    if (at_once) scoreboard_.load_cr3(inv.ctx, inv.addr & ~kKeepEntries);
+  };
   rig.on_invalidation_acknowledged = [this, &rig] {
     if (rig.invalidation_failed()) {
       scoreboard_.invalidation_refused();
@@ -104,19 +152,26 @@ bool LockstepEngine::invalidate(const Invalidation& inv) {
       scoreboard_.invalidation_acknowledged(rig.now());
     }
   };
-  const bool valid = operands_valid(inv, scoreboard_.active(inv.ctx));
   const bool done = rtl_.invalidate(inv);
   rig.on_invalidation_accepted = nullptr;
   rig.on_invalidation_acknowledged = nullptr;
   if (done != valid)
     note({fmt::format("invalidation {}: {}", static_cast<unsigned>(inv.op),
                       done ? "accepted with an invalid operand" : "refused with valid operands")});
-  if (done && inv.op == InvOp::LoadCr3) {
-    ContextRegs regs = scoreboard_.active(inv.ctx);
-    regs.cr3 = inv.addr & ~kKeepEntries;
-    scoreboard_.commit(inv.ctx, regs);
+  if (done && inv.op == InvOp::LoadCr3 && !at_once) {
+    scoreboard_.load_cr3(inv.ctx, inv.addr & ~kKeepEntries);
   }
   return done;
+}
+
+std::optional<std::uint64_t> LockstepEngine::counter(Counter c) {
+  const std::optional<std::uint64_t> count = rtl_.counter(c);
+  const auto expected = scoreboard_.segment_counts();
+  if (count && expected && !open_) {
+    if (c == Counter::SegmentChecks) expect_equal("counter of segment checks", *count, expected->checks);
+    if (c == Counter::FilterHits) expect_equal("counter of filter hits", *count, expected->filter_hits);
+  }
+  return count;
 }
 
 AccessRecord LockstepEngine::access(const Access& access) {
@@ -155,7 +210,7 @@ void LockstepEngine::issue(const Access& access) {
 
 void LockstepEngine::sync() {
   rtl_.sync();
-  if (open_) end_window();
+  if (open_ && rtl_.in_flight() == 0) end_window();  // else some are held, and the window stays open
 }
 
 void LockstepEngine::end_window() {
@@ -176,7 +231,8 @@ std::uint32_t LockstepEngine::events(unsigned ctx) {
   const std::uint32_t bits = rtl_.events(ctx);
   if (open_) return bits;  // events of requests in flight are not the model's yet
   std::uint32_t expected = scoreboard_.log_events(ctx);
-  for (const Event e : {Event::CommitRejected, Event::PmlWatermark, Event::LogError}) {
+  for (const Event e :
+       {Event::CommitRejected, Event::PmlWatermark, Event::LogError, Event::ShadowRoot, Event::SyncPending}) {
     if (scoreboard_.model().event(ctx, e)) expected |= event_mask(e);
   }
   expect_equal("pending events", bits & ~event_mask(Event::Watchdog), expected);

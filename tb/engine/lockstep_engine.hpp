@@ -1,6 +1,8 @@
 // RTL and reference model side by side, each with a memory of its own; the scoreboard compares them.
 #pragma once
 
+#include <deque>
+
 #include "engine/rtl_engine.hpp"
 #include "engine/scoreboard.hpp"
 
@@ -13,6 +15,8 @@ class LockstepEngine final : public Engine {
   std::string_view name() const override { return "both"; }
   unsigned pa_bits() const override { return rtl_.pa_bits(); }
   unsigned num_contexts() const override { return rtl_.num_contexts(); }
+  unsigned num_vmm_segments() const override { return rtl_.num_vmm_segments(); }
+  unsigned shadow_roots() const override { return rtl_.shadow_roots(); }
   void reset() override;
   void set_cache_bypass(bool on) override;
   void poke(HostPhys addr, std::uint64_t word) override;
@@ -21,11 +25,15 @@ class LockstepEngine final : public Engine {
   void set_pml_index(unsigned ctx, std::uint16_t index) override;
   std::uint16_t pml_index(unsigned ctx) override;
   bool invalidate(const Invalidation& inv) override;
+  void set_shadow_row(unsigned ctx, unsigned row, const ShadowRow& value) override;
+  void root_done(unsigned ctx) override;
+  bool held(unsigned ctx) override { return rtl_.held(ctx); }
+  bool sync_done(unsigned ctx) override;
   AccessRecord access(const Access& access) override;
   void on_complete(std::function<void(const AccessRecord&)> sink) override;
   void issue(const Access& access) override;
   void sync() override;
-  std::optional<std::uint64_t> counter(Counter c) override { return rtl_.counter(c); }
+  std::optional<std::uint64_t> counter(Counter c) override;
   std::uint64_t cycles() const override { return rtl_.cycles(); }
   std::uint32_t events(unsigned ctx) override;
   void clear_events(unsigned ctx, std::uint32_t bits) override;
@@ -43,6 +51,7 @@ class LockstepEngine final : public Engine {
   void note(std::vector<std::string> found);
   void expect_equal(const char* what, std::uint64_t rtl, std::uint64_t model);
   void end_window();
+  void queue_for_sync(const Invalidation& inv);
 
   RtlEngine rtl_;
   Scoreboard scoreboard_;
@@ -50,6 +59,7 @@ class LockstepEngine final : public Engine {
   std::uint64_t issued_ = 0;
   std::uint64_t mismatches_ = 0;
   std::vector<std::string> pending_;
+  std::deque<SyncRequest> stalled_;  // the queue of waiting invalidations is full
 };
 
 }  // namespace vmmu::tb

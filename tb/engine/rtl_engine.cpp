@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "engine/inv_rules.hpp"
+
 namespace vmmu::tb {
 namespace {
 
@@ -59,6 +63,8 @@ void RtlEngine::reset() {
   staged_segments_.reset();
   shadow_rows_.assign(num_contexts_, ShadowRows{});
   held_.assign(num_contexts_, false);
+  waiting_.clear();
+  stalled_.clear();
   active_.assign(num_contexts_, ContextRegs{});
   index_.assign(num_contexts_, 0);
   for (unsigned ctx = 0; ctx < num_contexts_; ++ctx) pml_index(ctx);
@@ -121,11 +127,29 @@ void RtlEngine::root_done(unsigned ctx) {
   search_root(ctx);
 }
 
-bool RtlEngine::sync_done(unsigned ctx) { return rig_.write_register(reg::sync(ctx, reg::Sync::Done), 1); }
+bool RtlEngine::sync_done(unsigned ctx) {
+  const auto oldest =
+      std::find_if(waiting_.begin(), waiting_.end(), [ctx](const WaitingInvalidation& w) { return w.ctx == ctx; });
+  if (oldest == waiting_.end()) return false;
+  write(reg::sync(ctx, reg::Sync::Done), 1);
+  constexpr unsigned kLimit = 1'000'000;
+  for (unsigned waited = 0; rig_.invalidation_pending(oldest->id); ++waited) {
+    if (waited == kLimit) throw Hang("no acknowledgement of an invalidation after SYNC_DONE");
+    rig_.cycle();
+  }
+  waiting_.erase(oldest);
+  present_sync();
+  return true;
+}
 
-void RtlEngine::set_pml_index(unsigned ctx, std::uint16_t index) {
-  write(reg::host(ctx, reg::Host::PmlIndex), index);
-  index_[ctx] = index;
+// Hands over what the queue of the hardware has room for.
+void RtlEngine::present_sync() {
+  while (!stalled_.empty() && waiting_.size() < SyncQueue::kSize) {
+    const std::uint8_t id = rig_.start_invalidation(stalled_.front());
+    while (rig_.invalidation_presented()) rig_.cycle();
+    waiting_.push_back({stalled_.front().ctx, id});
+    stalled_.pop_front();
+  }
 }
 
 std::uint16_t RtlEngine::pml_index(unsigned ctx) {
@@ -134,6 +158,11 @@ std::uint16_t RtlEngine::pml_index(unsigned ctx) {
 }
 
 bool RtlEngine::invalidate(const Invalidation& inv) {
+  if (needs_sync(inv, active_[inv.ctx]) && operands_valid(inv, active_[inv.ctx])) {
+    stalled_.push_back(inv);
+    present_sync();
+    return true;
+  }
   if (!rig_.invalidate(inv)) return false;
   if (inv.op == InvOp::LoadCr3) {
     // The hardware writes active and staged CR3; what it holds is read back by nobody.
@@ -227,10 +256,16 @@ void RtlEngine::complete(const Response& response) {
   if (sink_) sink_(record);
 }
 
+// Requests in flight that do not wait for a shadow root.
+unsigned RtlEngine::answerable() const {
+  return static_cast<unsigned>(std::count_if(flight_.begin(), flight_.end(),
+                                             [this](const InFlight& f) { return f.busy && !held_[f.access.ctx]; }));
+}
+
 void RtlEngine::sync() {
   std::uint64_t waited = 0;
   constexpr std::uint64_t kLimit = 4'000'000;
-  while (in_flight_ != 0) {
+  while (answerable() != 0) {
     rig_.cycle();
     if (++waited > kLimit) throw Hang(fmt::format("{} requests unanswered after {} cycles", in_flight_, kLimit));
   }
@@ -263,6 +298,9 @@ std::optional<std::uint64_t> RtlEngine::counter(Counter c) {
 }
 
 std::uint32_t RtlEngine::events(unsigned ctx) {
+  // The search for a shadow root takes some cycles, and its event comes at the end.
+  constexpr unsigned kSearchCycles = 40;
+  if (active_[ctx].shadow) rig_.cycles(kSearchCycles);
   return static_cast<std::uint32_t>(rig_.get(reg::host(ctx, reg::Host::Events)));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -77,6 +78,8 @@ class RtlEngine final : public Engine {
   std::uint8_t free_id();
   bool logs(const Access& access) const;
   void search_root(unsigned ctx);
+  void present_sync();
+  unsigned answerable() const;
   void write(std::uint32_t addr, std::uint64_t word);
 
   Rig rig_;
@@ -89,7 +92,13 @@ class RtlEngine final : public Engine {
   std::vector<ContextRegs> active_;
   std::vector<ShadowRows> shadow_rows_;
   std::vector<bool> held_;
-  std::vector<std::uint16_t> index_;  // PML index as last known, to tell whether an access changed it
+  struct WaitingInvalidation {
+    unsigned ctx = 0;
+    std::uint8_t id = 0;
+  };
+  std::deque<WaitingInvalidation> waiting_;  // in the queue of the hardware
+  std::deque<Invalidation> stalled_;         // not presented, because the queue is full
+  std::vector<std::uint16_t> index_;         // PML index as last known, to tell whether an access changed it
   Reject last_reject_ = Reject::None;
   std::function<void(const AccessRecord&)> sink_;
   struct InFlight {

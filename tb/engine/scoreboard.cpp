@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/describe.hpp"
+#include "engine/isolation.hpp"
 #include "vmmu/entry_bits.hpp"
 
 namespace vmmu::tb {
@@ -22,7 +23,7 @@ std::size_t slot_of(std::uint64_t key) { return (key * 0x9e3779b97f4a7c15u) >> 5
 
 // The register set of an old walk with the permission controls of today: entries keep the attributes of
 // the tables, and CR0.WP, SMEP, SMAP, protection keys and EFER.NXE are applied when they answer.
-ContextRegs with_current_permissions(ContextRegs old, const ContextRegs& now) {
+RegisterSet with_current_permissions(RegisterSet old, const ContextRegs& now) {
   old.wp = now.wp;
   old.nxe = now.nxe;
   old.smep = now.smep;
@@ -54,12 +55,13 @@ void Scoreboard::reset() {
   history_.clear();
   stale_.clear();
   for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) {
-    active_[ctx] = std::make_shared<const ContextRegs>(model_->active(ctx));
+    take_active(ctx);
     log_index_[ctx] = model_->pml_index(ctx);
     previous_log_page_[ctx] = 0;
     log_events_[ctx] = 0;
   }
   for (Flight& f : flight_) f = Flight{};
+  segment_counts_.emplace();
   in_flight_ = 0;
   stirred_ = false;
   reads_.clear();
@@ -75,7 +77,8 @@ void Scoreboard::set_pml_index(unsigned ctx, std::uint16_t index) {
 }
 
 void Scoreboard::clear_events(unsigned ctx, std::uint32_t bits) {
-  for (const Event e : {Event::CommitRejected, Event::PmlWatermark, Event::LogError}) {
+  for (const Event e :
+       {Event::CommitRejected, Event::PmlWatermark, Event::LogError, Event::ShadowRoot, Event::SyncPending}) {
     if ((bits & event_mask(e)) != 0) model_->clear_event(ctx, e);
   }
   log_events_[ctx] &= ~bits;
@@ -85,10 +88,30 @@ Reject Scoreboard::commit(unsigned ctx, const ContextRegs& regs) {
   const Reject reject = model_->commit(ctx, regs);
   if (reject != Reject::None) return reject;
   previous_log_page_[ctx] = active_[ctx]->pml_addr;
-  active_[ctx] = std::make_shared<const ContextRegs>(regs);
+  take_active(ctx);
+  return reject;
+}
+
+void Scoreboard::load_cr3(unsigned ctx, std::uint64_t cr3) {
+  model_->load_cr3(ctx, cr3);
+  take_active(ctx);
+}
+
+void Scoreboard::root_done(unsigned ctx) {
+  model_->root_done(ctx);
+  take_active(ctx);
+}
+
+void Scoreboard::take_active(unsigned ctx) {
+  active_[ctx] = std::make_shared<const RegisterSet>(model_->active(ctx), model_->shadow_root(ctx));
   if (in_flight_ != 0) stirred_ = true;
   new_epoch();
-  return reject;
+  if (model_->held(ctx)) return;
+  for (Flight& f : flight_) {
+    if (!f.busy || !f.held || f.access.ctx != ctx) continue;
+    f.held = false;
+    f.regs = active_[ctx];
+  }
 }
 
 void Scoreboard::poke(HostPhys addr, std::uint64_t word, std::uint64_t now) {
@@ -151,13 +174,14 @@ void Scoreboard::invalidation_refused() {
   }
 }
 
-Result Scoreboard::run_model(const Access& access, const ContextRegs& regs, WalkTrace& trace) {
-  const ContextRegs& active = *active_[access.ctx];
+Result Scoreboard::run_model(const Access& access, const RegisterSet& regs, WalkTrace& trace) {
+  const RegisterSet& active = *active_[access.ctx];
   if (regs == active) return model_->access(access, &trace);
   // Accepted before a COMMIT: it uses the old registers.
-  model_->commit(access.ctx, regs);
+  const bool held = model_->held(access.ctx);
+  model_->restore(access.ctx, regs, regs.shadow_root);
   const Result result = model_->access(access, &trace);
-  model_->commit(access.ctx, active);
+  model_->restore(access.ctx, active, active.shadow_root, held);
   return result;
 }
 
@@ -193,21 +217,24 @@ bool Scoreboard::verified_before(const Answer& answer, std::uint64_t key) const 
   return std::get<Translation>(answer.result) == expected;
 }
 
-Differences Scoreboard::check_hit(const Answer& answer, const std::shared_ptr<const ContextRegs>& regs) {
+Differences Scoreboard::check_hit(const Answer& answer, const std::shared_ptr<const RegisterSet>& regs) {
   // What was verified and not changed by software since needs no walk: flags are only ever added.
   const std::uint64_t key = access_key(answer.access);
   const bool current_regs = regs == active_[answer.access.ctx];
   if (current_regs && verified_before(answer, key)) return {};
-  const Judge::Verdict now = judge_.now(answer.access, *regs);
+  WalkTrace trace;
+  Differences out;
+  const Judge::Verdict now = judge_.now(answer.access, *regs, &trace);
   if (now.result == answer.result && !now.wants_write) {
+    check_isolation(answer, *regs, trace, out);
     if (current_regs) {
       Translation base = std::get<Translation>(answer.result);
       base.hpa.value &= ~std::uint64_t{0xfff};
       verified_[slot_of(key)] = {key, epoch_, base};
     }
-    return {};
+    return out;
   }
-  if (stale_allows(answer, *regs)) return {};
+  if (stale_allows(answer, *regs, trace)) return out;  // it held what it found against the registers of its walk
   return {
       fmt::format("{}: answered from the L1: {}; expected {}{}, and no walk since the last covering "
                   "invalidation gave that",
@@ -215,13 +242,15 @@ Differences Scoreboard::check_hit(const Answer& answer, const std::shared_ptr<co
                   now.wants_write ? " by a walk that sets flags" : "")};
 }
 
-bool Scoreboard::stale_allows(const Answer& answer, const ContextRegs& regs) {
+bool Scoreboard::stale_allows(const Answer& answer, const RegisterSet& regs, WalkTrace& trace) {
   const SpaceTag space = SpaceTag::of(answer.access.ctx, regs);
   return stale_.any(answer.access.ctx, answer.access.gva.value, [&](const StaleEntry& entry) {
     if (!entry.tag.answers(space) || !entry.usable(answer.accepted, answer.responded)) return false;
-    const ContextRegs walked_with = with_current_permissions(*entry.regs, regs);
-    WalkTrace unused;
-    return judge_.possible(entry.since, entry.walked, answer.access, walked_with, answer.result, unused);
+    const RegisterSet walked_with = with_current_permissions(*entry.regs, regs);
+    if (!judge_.possible(entry.since, entry.walked, answer.access, walked_with, answer.result, trace)) return false;
+    Differences breach;
+    check_isolation(answer, walked_with, trace, breach);
+    return breach.empty();
   });
 }
 
@@ -230,7 +259,7 @@ Differences Scoreboard::check_alone(const Answer& answer, const std::vector<Tran
   const auto& regs = active_[answer.access.ctx];
   const bool success = std::holds_alternative<Translation>(answer.result);
   judge_transactions(log, out);
-  if (success && !answer.from_walk && log.empty()) {
+  if (success && !answer.from_walk && !answer.from_segments && log.empty()) {
     if (bypass_) out.push_back(describe(answer.access) + ": answered from the L1 although caches are bypassed");
     for (std::string& d : check_hit(answer, regs)) out.push_back(std::move(d));
     return out;
@@ -242,8 +271,14 @@ Differences Scoreboard::check_alone(const Answer& answer, const std::vector<Tran
     out.push_back(
         fmt::format("{}: got {}, expected {}", describe(answer.access), describe(answer.result), describe(expected)));
   }
-  if (success && !answer.from_walk) {
+  if (success && !answer.from_walk && !answer.from_segments) {
     out.push_back(fmt::format("{}: answered from the L1, but memory was used", describe(answer.access)));
+  }
+  check_source(answer, trace, out);
+  if (success && expected == answer.result) check_isolation(answer, *regs, trace, out);
+  if (segment_counts_) {
+    segment_counts_->checks += trace.segment_checks;
+    segment_counts_->filter_hits += trace.filter_hits;
   }
   compare_log(log, trace, out);
   compare_words(log, true, out);
@@ -271,6 +306,9 @@ void Scoreboard::accepted(unsigned id, const Access& access, std::uint64_t cycle
   f.epoch = epoch_;
   f.invalidated = false;
   f.covered_at = 0;
+  f.held = model_->held(access.ctx);
+  if (f.held) stirred_ = true;  // what it does comes later, in the middle of something else
+  segment_counts_.reset();
   ++in_flight_;
   if (memory_.injected()) stirred_ = true;
 }
@@ -281,10 +319,14 @@ Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
   f.busy = false;
   --in_flight_;
   const bool success = std::holds_alternative<Translation>(answer.result);
-  if (success && !answer.from_walk) {
+  if (success && !answer.from_walk && !answer.from_segments) {
     Differences hit = check_hit(answer, f.regs);
     if (hit.empty()) return hit;
-    return changing_tables_allow(f, answer) ? Differences{} : hit;
+    WalkTrace trace;
+    if (!changing_tables_allow(f, answer, trace)) return hit;
+    Differences out;
+    check_isolation(answer, *f.regs, trace, out);
+    return out;
   }
   const Fault* fault = std::get_if<Fault>(&answer.result);
   if (fault != nullptr && (fault->kind == FaultKind::PmlFull || fault->kind == FaultKind::BusError)) stirred_ = true;
@@ -304,10 +346,29 @@ Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
   records_.insert(records_.end(), trace.records.begin(), trace.records.end());
   if (!trace.records.empty()) new_epoch();
   remember_walk(answer, f, trace);
-  return {};
+  Differences out;
+  check_source(answer, trace, out);
+  if (success) check_isolation(answer, *f.regs, trace, out);
+  return out;
 }
 
-bool Scoreboard::changing_tables_allow(const Flight& flight, const Answer& answer) {
+// An answer that the model gives without a table is one of the dual check, and no other is.
+void Scoreboard::check_source(const Answer& answer, const WalkTrace& trace, Differences& out) const {
+  const bool success = std::holds_alternative<Translation>(answer.result);
+  const bool no_walk = success && trace.reads.empty();
+  if (answer.from_segments == no_walk) return;
+  out.push_back(fmt::format("{}: {} is named as the source, but {} tables are read", describe(answer.access),
+                            answer.from_segments ? "the segment check" : "a walk", no_walk ? "no" : "some"));
+}
+
+void Scoreboard::check_isolation(const Answer& answer, const RegisterSet& regs, const WalkTrace& trace,
+                                 Differences& out) const {
+  const HostPhys hpa = std::get<Translation>(answer.result).hpa;
+  std::string breach = isolation_breach(regs, answer.access.gva, hpa, trace, words_);
+  if (!breach.empty()) out.push_back(std::move(breach));
+}
+
+bool Scoreboard::changing_tables_allow(const Flight& flight, const Answer& answer, WalkTrace& trace) {
   std::uint64_t since = flight.since;
   const unsigned shift = page_shift(std::get<Translation>(answer.result).size);
   const SpaceTag space = SpaceTag::of(answer.access.ctx, *flight.regs);
@@ -319,8 +380,7 @@ bool Scoreboard::changing_tables_allow(const Flight& flight, const Answer& answe
     if (other.covered_at != 0 && other.covered_at <= flight.accepted && other.accepted <= other.covered_at) continue;
     since = std::min(since, other.since);
   }
-  WalkTrace unused;
-  return judge_.possible(since, Judge::kNow, answer.access, *flight.regs, answer.result, unused);
+  return judge_.possible(since, Judge::kNow, answer.access, *flight.regs, answer.result, trace);
 }
 
 Differences Scoreboard::explain_without_model(const Flight& flight, const Answer& answer) {
@@ -332,7 +392,10 @@ Differences Scoreboard::explain_without_model(const Flight& flight, const Answer
                         now.wants_write ? " with flags set" : "", flight.since)};
   }
   remember_walk(answer, flight, trace);
-  return {};
+  Differences out;
+  check_source(answer, trace, out);
+  if (std::holds_alternative<Translation>(answer.result)) check_isolation(answer, *flight.regs, trace, out);
+  return out;
 }
 
 }  // namespace vmmu::tb

@@ -25,6 +25,7 @@
 #include "engine/engine.hpp"
 #include "engine/judge.hpp"
 #include "engine/model_memory.hpp"
+#include "engine/register_set.hpp"
 #include "engine/stale_set.hpp"
 #include "engine/word_history.hpp"
 #include "vmmu/mmu.hpp"
@@ -38,6 +39,7 @@ struct Answer {
   bool from_walk = false;
   std::uint64_t accepted = 0;   // cycle
   std::uint64_t responded = 0;  // cycle
+  bool from_segments = false;   // the dual check: no walk, and no cache either
 };
 
 constexpr std::uint32_t event_mask(Event e) { return std::uint32_t{1} << static_cast<unsigned>(e); }
@@ -63,7 +65,10 @@ class Scoreboard {
 
   // Software. `now` is the cycle from which it holds.
   Reject commit(unsigned ctx, const ContextRegs& regs);
-  const ContextRegs& active(unsigned ctx) const { return *active_[ctx]; }
+  const RegisterSet& active(unsigned ctx) const { return *active_[ctx]; }
+  // Shadow paging: LOAD_CR3 and ROOT_DONE, which search the buffer. Requests that were held go on with what is found.
+  void load_cr3(unsigned ctx, std::uint64_t cr3);
+  void root_done(unsigned ctx);
   // Before the RTL's memory is written.
   void poke(HostPhys addr, std::uint64_t word, std::uint64_t now);
   void inject_error(HostPhys addr, unsigned n);
@@ -81,6 +86,13 @@ class Scoreboard {
   void accepted(unsigned id, const Access& access, std::uint64_t cycle);
   Differences check_answer(unsigned id, const Answer& answer);
   unsigned in_flight() const { return in_flight_; }
+  // Segment checks and filter hits since reset, as the model counts them; empty once requests were in flight together,
+  // because a request that joins the walk of another makes checks of its own or not, after the order of things.
+  struct SegmentCounts {
+    std::uint64_t checks = 0;
+    std::uint64_t filter_hits = 0;
+  };
+  std::optional<SegmentCounts> segment_counts() const { return segment_counts_; }
   // Nothing is in flight any more. `log` is all that memory did since the last such check. The PML
   // indices are those that the RTL reads now, one for each context.
   Differences check_quiet(const std::vector<Transaction>& log, const std::vector<std::uint16_t>& indices);
@@ -89,13 +101,14 @@ class Scoreboard {
   struct Flight {
     bool busy = false;
     Access access;
-    std::shared_ptr<const ContextRegs> regs;
+    std::shared_ptr<const RegisterSet> regs;
     std::uint64_t accepted = 0;
     std::uint64_t since = 0;       // its walk read nothing before this cycle
     std::uint64_t epoch = 0;       // software changes before it was accepted
     std::uint64_t covered_at = 0;  // cycle of the last invalidation that covers it
     // Accepted while this was in flight, and not acknowledged yet.
     bool invalidated = false;
+    bool held = false;  // its context waits for a shadow root
   };
   struct Verified {
     std::uint64_t key = ~std::uint64_t{0};
@@ -104,15 +117,18 @@ class Scoreboard {
   };
 
   void new_epoch() { ++epoch_; }
-  Differences check_hit(const Answer& answer, const std::shared_ptr<const ContextRegs>& regs);
+  Differences check_hit(const Answer& answer, const std::shared_ptr<const RegisterSet>& regs);
   bool verified_before(const Answer& answer, std::uint64_t key) const;
   // Whether tables that changed while requests waited explain the hit: those since it was accepted, or
   // since an earlier request for the page was, whose walk has filled the L1 and whose answer is yet to come.
-  bool changing_tables_allow(const Flight& flight, const Answer& answer);
-  bool stale_allows(const Answer& answer, const ContextRegs& regs);
+  bool changing_tables_allow(const Flight& flight, const Answer& answer, WalkTrace& trace);
+  bool stale_allows(const Answer& answer, const RegisterSet& regs, WalkTrace& trace);
   // The entry that a walk may have left in the L1.
   void remember_walk(const Answer& answer, const Flight& flight, const WalkTrace& trace);
-  Result run_model(const Access& access, const ContextRegs& regs, WalkTrace& trace);
+  Result run_model(const Access& access, const RegisterSet& regs, WalkTrace& trace);
+  void check_source(const Answer& answer, const WalkTrace& trace, Differences& out) const;
+  void check_isolation(const Answer& answer, const RegisterSet& regs, const WalkTrace& trace, Differences& out) const;
+  void take_active(unsigned ctx);
   Differences explain_without_model(const Flight& flight, const Answer& answer);
   void compare_log(const std::vector<Transaction>& log, const WalkTrace& trace, Differences& out) const;
   void judge_transactions(const std::vector<Transaction>& log, Differences& out);
@@ -129,12 +145,13 @@ class Scoreboard {
   std::optional<Mmu> model_;
   Judge judge_;
   StaleSet stale_;
-  std::vector<std::shared_ptr<const ContextRegs>> active_;
+  std::vector<std::shared_ptr<const RegisterSet>> active_;
   std::vector<std::uint64_t> previous_log_page_;  // records under way still go there after a COMMIT
   bool bypass_ = false;
   std::uint64_t epoch_ = 0;  // of software changes
   std::vector<Verified> verified_;
 
+  std::optional<SegmentCounts> segment_counts_;
   std::array<Flight, 256> flight_;
   unsigned in_flight_ = 0;
   Invalidation open_invalidation_;  // accepted, not acknowledged

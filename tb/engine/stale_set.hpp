@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "engine/register_set.hpp"
 #include "vmmu/registers.hpp"
 
 namespace vmmu::tb {
@@ -33,7 +34,7 @@ struct StaleEntry {
   SpaceTag tag;
   std::uint64_t gva = 0;  // page aligned
   PageSize size = PageSize::k4K;
-  std::shared_ptr<const ContextRegs> regs;  // under which it was walked
+  std::shared_ptr<const RegisterSet> regs;  // under which it was walked
   std::uint64_t since = 0;                  // the walk read nothing before this cycle
   std::uint64_t walked = 0;                 // nor after this one
   std::uint64_t epoch = 0;                  // software changes before it was complete

@@ -37,6 +37,8 @@ class WalkTrace final : public WalkObserver {
     swaps.push_back({addr, expected, desired, found});
   }
   void on_record(Log, HostPhys addr, std::uint64_t word) override { records.push_back({addr, word}); }
+  void on_segment_check(SegmentLevel) override { ++segment_checks; }
+  void on_filter_hit(SegmentLevel) override { ++filter_hits; }
   void on_restart() override { ++restarts; }
 
   std::vector<Read> reads;
@@ -44,7 +46,9 @@ class WalkTrace final : public WalkObserver {
   std::vector<Record> records;
   unsigned restarts = 0;
   std::uint64_t last_guest_word = 0;  // the guest leaf, when the walk got that far
-  unsigned last_guest_level = 0;
+  unsigned last_guest_level = 0;      // 0: no guest table was read
+  unsigned segment_checks = 0;
+  unsigned filter_hits = 0;
 };
 
 }  // namespace vmmu::tb

@@ -167,8 +167,8 @@ TEST_CASE("runner: registers that name no mode of this MMU answer unsup", "[runn
 }
 
 TEST_CASE("runner: segments and shadow roots that the build lacks answer unsup", "[runner]") {
-  for (const char* line : {"set vseg2.base 0", "set vseg3.attr 7", "set shadow.on 0", "shadowroot 0 0 0 0", "rootdone",
-                           "syncdone"}) {
+  for (const char* line :
+       {"set vseg2.base 0", "set vseg3.attr 7", "set shadow.on 0", "shadowroot 0 0 0 0", "rootdone", "syncdone"}) {
     INFO(line);
     const std::string text = line + std::string("\naccess r u 0x0");
     CHECK(unsupported(text, Preset::Tiny) == 1);
@@ -176,8 +176,8 @@ TEST_CASE("runner: segments and shadow roots that the build lacks answer unsup",
   }
   CHECK(unsupported("set vseg1.base 0\naccess r u 0x0", Preset::Tiny) == 0);
   CHECK(unsupported("set vseg1.base 0\naccess r u 0x0", Preset::Paper) == 1);
-  CHECK(unsupported("set gseg.base 0\nset vseg.miss 1\nset vfilter.0 1\nescape vmm 0\naccess r u 0x0",
-                    Preset::Paper) == 0);
+  CHECK(unsupported("set gseg.base 0\nset vseg.miss 1\nset vfilter.0 1\nescape vmm 0\naccess r u 0x0", Preset::Paper) ==
+        0);
 }
 
 TEST_CASE("runner: a width beyond the build answers unsup", "[runner]") {

@@ -26,6 +26,71 @@ TEST_CASE("registers: an undefined address gets an error reply and changes nothi
   f.saw_translation();
 }
 
+TEST_CASE("registers: what a build lacks of segments and shadow roots is undefined", "[registers]") {
+  for (const Preset preset : device_presets()) {
+    INFO("preset " << preset_name(preset));
+    RigFixture f(preset);
+    const auto check = [&](std::uint32_t addr, bool exists) {
+      INFO("address " << addr);
+      CHECK(f.rig.read_register(addr).has_value() == exists);
+      CHECK(f.rig.write_register(addr, 0) == exists);
+    };
+    const auto segments = f.rig.capability(reg::Cap::NumVmmSegments);
+    for (unsigned n = 0; n < 8; ++n) {
+      for (const reg::Seg r : {reg::Seg::Base, reg::Seg::Limit, reg::Seg::Offset, reg::Seg::Attr}) {
+        check(reg::vseg(0, n, r), n < segments);
+      }
+    }
+    for (unsigned lane = 0; lane < 8; ++lane) check(reg::vfilter(0, lane), lane < 4 && segments != 0);
+    for (unsigned lane = 0; lane < 4; ++lane) check(reg::gfilter(0, lane), true);
+    const bool shadow = f.rig.capability(reg::Cap::ShadowRoots) != 0;
+    for (unsigned row = 0; row < 8; ++row) check(reg::shadow_row(0, row, reg::Shadow::Tag), shadow);
+    check(reg::sync(0, reg::Sync::RootDone), shadow);
+    CHECK(f.rig.read_register(reg::sync(0, reg::Sync::Op)).has_value() == shadow);
+    // SHADOW is a reserved bit of CTRL where there is no buffer.
+    ContextRegs regs = plain_regs();
+    regs.virt = regs.shadow = true;
+    Reject reject = Reject::None;
+    REQUIRE(f.rig.commit(0, regs, &reject));
+    CHECK((reject == Reject::None) == shadow);
+    if (!shadow) CHECK(reject == Reject::Unsupported);
+    f.saw_translation();
+  }
+}
+
+TEST_CASE("registers: guest registers behind the register port are those from GUEST_EVENTS on", "[registers]") {
+  RigFixture f(device_presets().front());
+  for (std::uint32_t offset = 0; offset < 0x1000; offset += 8) {
+    INFO("offset " << offset);
+    const bool exists = offset == 0x20 || offset == 0x28 || (offset >= 0x40 && offset < 0x80);
+    CHECK(f.rig.read_register(reg::kHostBase + reg::kGuestPage + offset).has_value() == exists);
+  }
+  f.saw_translation();
+}
+
+TEST_CASE("registers: COMMIT is decided within 24 cycles, also when segments are judged", "[registers][commit]") {
+  for (const Preset preset : device_presets()) {
+    INFO("preset " << preset_name(preset));
+    RigFixture f(preset);
+    PageTables tables({}, f.rig.words());
+    const ContextRegs regs = tables.regs(plain_regs());
+    f.commit(0, regs);
+    f.commit(1, regs);
+    std::uint64_t longest = 0;
+    // The context changes each time, so that the segments have to be judged again.
+    for (unsigned i = 0; i < 8; ++i) {
+      const unsigned ctx = i & 1;
+      REQUIRE(f.rig.write_register(reg::gseg(ctx, reg::Seg::Limit), 0x1000 * i));
+      REQUIRE(f.rig.write_register(reg::host(ctx ^ 1, reg::Host::Pkru), i));
+      const std::uint64_t before = f.rig.now();
+      REQUIRE(f.rig.write_register(reg::host(i % 3 == 0 ? ctx : ctx ^ 1, reg::Host::Commit), 1));
+      longest = std::max(longest, f.rig.now() - before);
+    }
+    CHECK(longest <= 24);
+    f.saw_translation();
+  }
+}
+
 TEST_CASE("registers: what is staged reads back and is not active before COMMIT", "[registers]") {
   RigFixture f(device_presets().front());
   PageTables tables({}, f.rig.words());

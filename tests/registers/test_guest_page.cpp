@@ -168,7 +168,7 @@ TEST_CASE("guest page: the commands of all guests and the system's port take tur
   for (unsigned ctx = 0; ctx < contexts(); ++ctx) CHECK_FALSE(g.cached(ctx));
 }
 
-TEST_CASE("guest page: no event reaches a guest, and GUEST_EVENTS reads 0", "[registers][guest]") {
+TEST_CASE("guest page: a rejected COMMIT of the host is no event of the guest", "[registers][guest]") {
   Guests g;
   g.bench.put(address_of("MAXPHYADDR", 1), 0);
   CHECK(g.bench.commit(1) == AxiResp::Okay);
@@ -191,12 +191,25 @@ TEST_CASE("guest page: no hPA and nothing of another context can be read there",
     }
   }
   constexpr std::uint32_t kPageWords = 1024;
+  constexpr std::uint64_t kBase = 0xdead'beef'9000;
   for (unsigned guest = 0; guest < contexts(); ++guest) {
     for (unsigned other = 0; other < contexts(); ++other) {
       bench.put(register_named("INV_ADDR"), other, other == guest ? 0 : ~std::uint64_t{0});
       bench.put(address_of("INV_PCID", other), other == guest ? 0 : 0xfff);
-      if (other != guest) CHECK((g.command(other, kInvlpg, ~std::uint64_t{0xfff}, 0xfff) & kBusy) == 0);
+      for (const std::string_view name : {"GSEG_BASE", "GSEG_LIMIT", "GSEG_OFFSET", "GSEG_ATTR", "GFILTER"}) {
+        const RegisterInfo& info = register_named(name);
+        const std::uint64_t word = name == "GSEG_BASE" ? kBase : name == "GSEG_OFFSET" ? ~kBase : ~std::uint64_t{0};
+        for (unsigned i = 0; i < info.count; ++i) bench.put(info, other, other == guest ? 0 : word, i);
+      }
+      if (other == guest) continue;
+      CHECK((g.command(other, kInvlpg, ~std::uint64_t{0xfff}, 0xfff) & kBusy) == 0);
+      // The segment of the other guest wraps.
+      CHECK(bench.write(address_of("GCOMMIT", other), 1) == AxiResp::Okay);
+      CHECK(bench.get(address_of("GCOMMIT", other)) != 0);
     }
+    // What this guest was told in an earlier round is its own.
+    bench.put(address_of("GUEST_EVENTS", guest), ~0u);
+    bench.write(address_of("GCOMMIT", guest), 1);
     unsigned readable = 0;
     for (std::uint32_t word = 0; word < kPageWords; ++word) {
       // The host's latched word and read data are in the bridge when the guest reads.

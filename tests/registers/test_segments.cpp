@@ -1,6 +1,7 @@
 // Registers of segments: what COMMIT and GCOMMIT accept and refuse, on both sides of each boundary.
 #include <array>
 
+#include "device/register_map.hpp"
 #include "worlds.hpp"
 
 using namespace vmmu;
@@ -25,7 +26,7 @@ constexpr std::uint64_t kPageBytes = 0x1000;
 constexpr std::uint64_t kTopOfGpa = std::uint64_t{1} << 52;
 constexpr unsigned kSegments = 4;
 
-struct Segment {
+struct Range {
   std::uint64_t base = 0;
   std::uint64_t limit = 0;
   std::uint64_t offset = 0;
@@ -43,13 +44,13 @@ class World {
   }
 
   // Bits of CTRL beside those of paging.
-  void set_ctrl(std::uint32_t bits) { bench.put(address_of("CTRL"), reg::ctrl_word(regs) | bits); }
-  void set_guest(const Segment& s) {
+  void set_ctrl(std::uint32_t bits) { bench.put(register_named("CTRL"), 0, reg::ctrl_word(regs) | bits); }
+  void set_guest(const Range& s) {
     bench.put(register_named("GSEG_BASE"), 0, s.base);
     bench.put(register_named("GSEG_LIMIT"), 0, s.limit);
     bench.put(register_named("GSEG_OFFSET"), 0, s.offset);
   }
-  void set_vmm(unsigned n, const Segment& s) {
+  void set_vmm(unsigned n, const Range& s) {
     bench.put(register_named("VSEG_BASE"), 0, s.base, n);
     bench.put(register_named("VSEG_LIMIT"), 0, s.limit, n);
     bench.put(register_named("VSEG_OFFSET"), 0, s.offset, n);
@@ -112,12 +113,12 @@ TEST_CASE("COMMIT rejects a VMM segment inside another one, and two equal ones",
 TEST_CASE("COMMIT: an empty segment overlaps nothing and wraps nowhere", "[registers][segment]") {
   World w;
   w.set_vmm(0, {0x10000, 0x20000, 0});
-  for (const Segment& empty : {Segment{0x18000, 0x18000, 0}, Segment{0x19000, 0x18000, 0}, Segment{0x18000, 0, 0},
-                               Segment{0x18000, 0x17000, ~std::uint64_t{0x17fff}}}) {
+  for (const Range& empty : {Range{0x18000, 0x18000, 0}, Range{0x19000, 0x18000, 0}, Range{0x18000, 0, 0},
+                             Range{0x18000, 0x17000, ~std::uint64_t{0x17fff}}}) {
     w.set_vmm(1, empty);
     CHECK(w.commit() == kAccepted);
   }
-  for (const Segment& empty : {Segment{0x18000, 0x18000, 0}, Segment{~std::uint64_t{0xfff}, 0, 0x2000}}) {
+  for (const Range& empty : {Range{0x18000, 0x18000, 0}, Range{~std::uint64_t{0xfff}, 0, 0x2000}}) {
     w.set_guest(empty);
     CHECK(w.commit() == kAccepted);
     CHECK(w.gcommit() == kAccepted);
@@ -127,7 +128,7 @@ TEST_CASE("COMMIT: an empty segment overlaps nothing and wraps nowhere", "[regis
 TEST_CASE("COMMIT rejects a segment whose image goes one page over the end of the 64-bit space",
           "[registers][segment]") {
   World w;
-  constexpr Segment kSegment{0x10000, 0x20000, 0};
+  constexpr Range kSegment{0x10000, 0x20000, 0};
   // Offsets at which the image ends at the end of the space, and at which it begins at 0.
   const std::uint64_t last = 0 - kSegment.limit;
   const std::uint64_t first = 0 - kSegment.base;
@@ -138,7 +139,7 @@ TEST_CASE("COMMIT rejects a segment whose image goes one page over the end of th
                                                                          {0, kAccepted},
                                                                          {std::uint64_t{1} << 52, kAccepted}}};
   for (const auto& [offset, reason] : cases) {
-    const Segment moved{kSegment.base, kSegment.limit, offset};
+    const Range moved{kSegment.base, kSegment.limit, offset};
     for (unsigned n = 0; n < kSegments; ++n) {
       INFO("VMM segment " << n << " offset " << offset);
       w.set_vmm(n, moved);
@@ -264,6 +265,7 @@ TEST_CASE("COMMIT judges the segments of its own context", "[registers][segment]
 
 TEST_CASE("GCOMMIT leaves the staged and the active registers of the host page as they are", "[registers][segment]") {
   World w;
+  w.set_ctrl(kVirtBit);
   CHECK(w.commit() == kAccepted);
   w.bench.put(address_of("FAULT_TARGET"), 88);
   w.bench.put(address_of("MAXPHYADDR"), 31);  // what the host has staged is not judged
@@ -280,9 +282,10 @@ TEST_CASE("GCOMMIT leaves the staged and the active registers of the host page a
 TEST_CASE("GCOMMIT rejects a guest segment under SHADOW", "[registers][segment][shadow]") {
   World w;
   w.set_ctrl(kVirtBit | kShadowBit);
-  CHECK(w.commit() == kAccepted);
+  CHECK(w.bench.commit(0) == AxiResp::Okay);
+  CHECK(w.bench.get(address_of("COMMIT")) == kAccepted);
   w.bench.cycles(50);
-  w.bench.put(address_of("EVENTS"), ~0u);  // no shadow root
+  w.bench.put(address_of("EVENTS"), ~0u);  // there is no shadow root
   w.set_guest({0x10000, 0x11000, 0});
   CHECK(w.gcommit() == kShadow);
   w.set_guest({0x11000, 0x11000, 0});
@@ -315,6 +318,7 @@ TEST_CASE("a rejected GCOMMIT raises the interrupt of its own guest until the ev
 TEST_CASE("GCOMMIT while an earlier COMMIT has requests under the old registers gets SLVERR and changes nothing",
           "[registers][segment]") {
   World w;
+  w.set_ctrl(kVirtBit);
   CHECK(w.commit() == kAccepted);
   w.bench.memory().withhold(true);
   w.bench.send({0x9000000});  // under the registers so far, until memory answers
@@ -331,4 +335,54 @@ TEST_CASE("GCOMMIT while an earlier COMMIT has requests under the old registers 
   w.bench.memory().release();
   w.bench.wait_answers();
   CHECK(w.gcommit() == kAccepted);
+}
+
+TEST_CASE("a staged guest segment acts after GCOMMIT, and after COMMIT", "[registers][segment]") {
+  for (const std::string_view command : {"GCOMMIT", "COMMIT"}) {
+    INFO(command);
+    World w;
+    w.set_ctrl(0);
+    CHECK(w.commit() == kAccepted);
+    constexpr GuestVirt kInside{0x7000'0000};
+    w.set_guest({kInside.value, kInside.value + kPageBytes, 0x1'0000'0000});
+    w.bench.put(address_of("GSEG_ATTR"), 0xf);
+    CHECK(w.bench.translate(kInside).fault);
+    CHECK(w.bench.write(address_of(command), 1) == AxiResp::Okay);
+    CHECK(w.bench.translate(kInside).hpa == kInside.value + 0x1'0000'0000);
+    CHECK(w.bench.translate({kInside.value + kPageBytes}).fault);
+    // The filter takes every page out of the segment.
+    for (unsigned lane = 0; lane < 4; ++lane) w.bench.put(register_named("GFILTER"), 0, ~std::uint64_t{0}, lane);
+    REQUIRE(w.bench.invalidate({InvOp::All}));
+    CHECK_FALSE(w.bench.translate(kInside).fault);
+    CHECK(w.bench.write(address_of(command), 1) == AxiResp::Okay);
+    REQUIRE(w.bench.invalidate({InvOp::All}));
+    CHECK(w.bench.translate(kInside).fault);
+  }
+}
+
+TEST_CASE("each staged VMM segment and the VMM filter act after COMMIT and not after GCOMMIT", "[registers][segment]") {
+  constexpr std::uint64_t kOffset = 0x2'0000'0000;
+  for (unsigned n = 0; n < kSegments; ++n) {
+    INFO("segment " << n);
+    World w;
+    w.set_ctrl(kVirtBit);
+    CHECK(w.commit() == kAccepted);
+    CHECK(w.bench.translate(kPage).hpa == kFrame.value);
+    w.set_ctrl(kVirtBit | kVsegMissBit);
+    w.set_vmm(n, {kFrame.value, kFrame.value + kPageBytes, kOffset});
+    w.bench.put(register_named("VSEG_ATTR"), 0, 0x7, n);
+    const unsigned tables = (n + 1) % kSegments;
+    w.set_vmm(tables, {0, kFrame.value, 0});
+    w.bench.put(register_named("VSEG_ATTR"), 0, 0x7, tables);
+    CHECK(w.gcommit() == kAccepted);
+    REQUIRE(w.bench.invalidate({InvOp::All}));
+    CHECK(w.bench.translate(kPage).hpa == kFrame.value);
+    CHECK(w.commit() == kAccepted);
+    REQUIRE(w.bench.invalidate({InvOp::All}));
+    CHECK(w.bench.translate(kPage).hpa == kFrame.value + kOffset);
+    for (unsigned lane = 0; lane < 4; ++lane) w.bench.put(register_named("VFILTER"), 0, ~std::uint64_t{0}, lane);
+    CHECK(w.commit() == kAccepted);
+    REQUIRE(w.bench.invalidate({InvOp::All}));
+    CHECK(w.bench.translate(kPage).fault);
+  }
 }

@@ -204,6 +204,7 @@ TEST_CASE("shadow root: GCOMMIT releases no miss that waits for a root", "[regis
   w.bench.put(register_named("GFILTER"), World::kCtx, 1);
   CHECK(w.bench.write(address_of("GCOMMIT", World::kCtx), 1) == AxiResp::Okay);
   w.search();
+  CHECK(w.events() == 0);
   w.check_held(0);
   w.set_row(0, World::kGuestRoot);
   w.root_done();

@@ -35,7 +35,7 @@ class Mmu {
   const ContextRegs& active(unsigned ctx) const;
   // Makes registers active that were so before, with the shadow root that they had: neither judged nor looked up, and
   // no event. For a checker that goes back to what a request was accepted under.
-  void restore(unsigned ctx, const ContextRegs& regs, std::uint64_t shadow_root);
+  void restore(unsigned ctx, const ContextRegs& regs, std::uint64_t shadow_root, bool held = false);
 
   // Shadow paging. A row may change at any time; it counts at the next search: COMMIT, load_cr3() or root_done(). A
   // search that finds nothing raises Event::ShadowRoot and holds the context: no access of it may be made until a later
