@@ -152,6 +152,11 @@ void RtlEngine::present_sync() {
   }
 }
 
+void RtlEngine::set_pml_index(unsigned ctx, std::uint16_t index) {
+  write(reg::host(ctx, reg::Host::PmlIndex), index);
+  index_[ctx] = index;
+}
+
 std::uint16_t RtlEngine::pml_index(unsigned ctx) {
   index_[ctx] = static_cast<std::uint16_t>(rig_.get(reg::host(ctx, reg::Host::PmlIndex)));
   return index_[ctx];
