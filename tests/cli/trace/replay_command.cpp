@@ -91,11 +91,30 @@ TEST_CASE("replay command: every mode costs what the architecture says", "[repla
   const unsigned checks[] = {0, 1, 0, 5, 1, 2, 5, 0};
   for (std::size_t i = 0; i < 8; ++i) {
     CHECK(objects[i]["mode"] == names[i]);
-    if (objects[i].contains("unsupported")) continue;  // a build without shadow roots
     CHECK(objects[i]["references"] == 4 * references[i]);
     CHECK(objects[i]["full_walk"] == references[i]);
     CHECK(objects[i]["checks"] == 4 * checks[i]);
     CHECK(objects[i]["mismatches"] == 0);
+  }
+}
+
+TEST_CASE("replay command: every build does what it has, without a mismatch", "[replay]") {
+  const TempFolder folder;
+  const std::string trace = folder.file("trace", kText);
+  for (const char* preset : {"paper", "server", "server-big", "tiny"}) {
+    INFO(preset);
+    const Outcome outcome = replay(folder, trace + " --engine model --json --guest-page 4K,2M,thp --preset " + preset);
+    CHECK(outcome.status == 0);
+    for (const auto& object : rows(outcome.out)) {
+      INFO(object.dump());
+      if (object.contains("unsupported")) {
+        CHECK(object["mode"] == "shadow");
+        CHECK(preset == std::string("tiny"));
+      } else {
+        CHECK(object["mismatches"] == 0);
+        CHECK(object["references_per_walk"] == object["full_walk"]);
+      }
+    }
   }
 }
 
