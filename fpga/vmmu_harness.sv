@@ -37,6 +37,7 @@ module vmmu_harness
     logic     inv_req_ready;
     logic     inv_rsp_valid;
     logic     inv_rsp_error;
+    logic [IdWidth-1:0] inv_rsp_id;
     logic     irq_host;
     logic [Cfg.NumContexts-1:0] irq_guest;
   } out_t;
@@ -92,6 +93,7 @@ module vmmu_harness
       .inv_req_i(in_q.inv_req),
       .inv_rsp_valid_o(out.inv_rsp_valid),
       .inv_rsp_error_o(out.inv_rsp_error),
+      .inv_rsp_id_o(out.inv_rsp_id),
       .irq_host_o(out.irq_host),
       .irq_guest_o(out.irq_guest)
   );

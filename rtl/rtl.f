@@ -26,6 +26,8 @@ vmmu_staged_column.sv
 vmmu_seg_regs.sv
 vmmu_commit_check.sv
 vmmu_ctx.sv
+vmmu_shadow.sv
+vmmu_sync_queue.sv
 vmmu_inv.sv
 vmmu_count_ram.sv
 vmmu_counters.sv

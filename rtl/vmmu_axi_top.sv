@@ -28,6 +28,7 @@ module vmmu_axi_top
     input  inv_req_t inv_req_i,
     output logic     inv_rsp_valid_o,
     output logic     inv_rsp_error_o,
+    output logic [IdWidth-1:0] inv_rsp_id_o,
     // interrupts: an event of any context, an event of the guest page of a context
     output logic     irq_host_o,
     output logic [Cfg.NumContexts-1:0] irq_guest_o,
@@ -83,7 +84,7 @@ module vmmu_axi_top
       .mem_req_valid_o(mem_req_valid), .mem_req_ready_i(mem_req_ready), .mem_req_o(mem_req),
       .mem_rsp_valid_i(mem_rsp_valid), .mem_rsp_i(mem_rsp),
       .reg_req_valid_i, .reg_req_ready_o, .reg_req_i, .reg_rsp_valid_o, .reg_rsp_o,
-      .inv_req_valid_i, .inv_req_ready_o, .inv_req_i, .inv_rsp_valid_o, .inv_rsp_error_o,
+      .inv_req_valid_i, .inv_req_ready_o, .inv_req_i, .inv_rsp_valid_o, .inv_rsp_error_o, .inv_rsp_id_o,
       .irq_host_o, .irq_guest_o
   );
 

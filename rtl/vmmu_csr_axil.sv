@@ -46,12 +46,14 @@ module vmmu_csr_axil
     input  inv_req_t inv_req_i,
     output logic     inv_rsp_valid_o,
     output logic     inv_rsp_error_o,
+    output logic [IdWidth-1:0] inv_rsp_id_o,
     // to the invalidation port of vmmu_top
     output logic     inv_req_valid_o,
     input  logic     inv_req_ready_i,
     output inv_req_t inv_req_o,
     input  logic     inv_rsp_valid_i,
-    input  logic     inv_rsp_error_i
+    input  logic     inv_rsp_error_i,
+    input  logic [IdWidth-1:0] inv_rsp_id_i
 );
   localparam logic [1:0] RespOkay = 2'b00;
   localparam int unsigned MostOutstanding = 2;  // of the generated block
@@ -112,9 +114,9 @@ module vmmu_csr_axil
 
   vmmu_csr_inv #(.Cfg(Cfg)) u_inv (
       .clk_i, .rst_ni,
-      .inv_req_valid_i, .inv_req_ready_o, .inv_req_i, .inv_rsp_valid_o, .inv_rsp_error_o,
+      .inv_req_valid_i, .inv_req_ready_o, .inv_req_i, .inv_rsp_valid_o, .inv_rsp_error_o, .inv_rsp_id_o,
       .guest_busy_i(guest_busy), .guest_req_i(guest_req), .guest_done_o(guest_done), .guest_error_o(guest_failed),
-      .inv_req_valid_o, .inv_req_ready_i, .inv_req_o, .inv_rsp_valid_i, .inv_rsp_error_i
+      .inv_req_valid_o, .inv_req_ready_i, .inv_req_o, .inv_rsp_valid_i, .inv_rsp_error_i, .inv_rsp_id_i
   );
 
   logic unused_fifo;

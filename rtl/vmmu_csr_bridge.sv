@@ -77,14 +77,15 @@ module vmmu_csr_bridge
   assign partial = `VMMU_MUT(40, acc_q.write && !acc_q.whole, 1'b0);
 
   // ---------------------------------------------------------------- live registers of 64 bits
-  // Reading the low word keeps the high one, so that both are of one moment. One word is kept, with its address: a high
+  // Reading the low word of what changes by itself keeps the high one, so that both are of one moment. One word is kept, with its address: a high
   // word whose low word was not the latest one read is read as it is now.
   logic high, live_wide, latched, latch_valid_q;
   logic [RegAddrWidth-1:3] latch_addr_q;
   logic [31:0] latch_q;
   assign high      = acc_q.addr[2];
   assign live_wide = of_context && !acc_q.addr[$clog2(RegHostStride)-1] &&
-                     ((acc_q.addr[11:0] >= RegCounters) || (acc_q.addr[11:3] == RegLogErrorRec[11:3]));
+                     (((acc_q.addr[11:0] >= RegCounters) && (acc_q.addr[11:0] < RegVseg)) ||
+                      (acc_q.addr[11:3] == RegSyncAddr[11:3]) || (acc_q.addr[11:3] == RegLogErrorRec[11:3]));
   assign latched   = `VMMU_MUT(41, high && live_wide && !acc_q.write && latch_valid_q &&
                                (latch_addr_q == acc_q.addr[RegAddrWidth-1:3]), 1'b0);
 

@@ -95,7 +95,8 @@ module vmmu_csr_guest
   assign busy_o = busy_q;
   always_comb begin
     for (int unsigned c = 0; c < Contexts; c++) begin
-      req_o[c] = '{op: op_q[c], ctx: `VMMU_MUT(43, CtxWidth'(c), '0), addr: addr_q[c], pcid: pcid_q[c], vpid: '0};
+      req_o[c] = '{op: op_q[c], ctx: `VMMU_MUT(43, CtxWidth'(c), '0), id: GuestInvId + IdWidth'(c), addr: addr_q[c],
+                   pcid: pcid_q[c], vpid: '0};
     end
   end
 endmodule

@@ -53,6 +53,14 @@ module vmmu_ctx
     input  logic [CtxWidth-1:0] head_ctx_i,   // of the request at the head of the miss queue
     input  logic        head_bank_i,
     output regs_t       head_regs_o,
+    // to the shadow-root buffer: registers become active; misses of a context that wait for a root
+    output logic        switch_o,
+    output logic [CtxWidth-1:0] switch_ctx_o,
+    output logic        switch_bank_o,
+    output logic        switch_guest_o,    // by GCOMMIT
+    output regs_t       switch_regs_o,
+    output logic [Cfg.NumContexts-1:0] shadow_o,  // SHADOW is active
+    input  logic [2*Cfg.NumContexts-1:0] hold_i,  // of {context, bank}
     // to the log
     output logic [Cfg.NumContexts-1:0][FrameWidth-1:0] pml_base_o,
     output logic [Cfg.NumContexts-1:0][15:0]           pml_watermark_o,
@@ -133,7 +141,7 @@ module vmmu_ctx
   // LOAD_CR3 and GCOMMIT keep the active registers that they do not concern.
   logic keeps;
   logic [63:0] above_max;
-  assign keeps     = serve_inv || reg_guest_i;
+  assign keeps     = serve_inv || `VMMU_MUT(88, reg_guest_i, 1'b0);
   assign above_max = ~64'd0 << (keeps ? current.maxphyaddr : staged.maxphyaddr);
   always_comb begin
     next = keeps ? current : staged;
@@ -155,8 +163,10 @@ module vmmu_ctx
   logic cr3_bad;
   assign cr3_bad = (|(64'(inv_cr3_i[62:0]) & above_max)) || (inv_cr3_i[63] && !current.ctrl[CtrlPcide]);
 
-  logic other_bank_busy;
+  logic other_bank_busy, root_missing;
   assign other_bank_busy = flight_q[{ctx, !bank_q[ctx]}] != '0;
+  // Requests wait for the shadow root of the active CR3: software must be able to read which one that is.
+  assign root_missing    = hold_i[{ctx, bank_q[ctx]}] && (flight_q[{ctx, bank_q[ctx]}] != '0);
 
   // ---------------------------------------------------------------- address-space numbers
   function automatic tagset_t tags_of(regs_t r);
@@ -197,7 +207,7 @@ module vmmu_ctx
   assign inv_now         = inv_valid_i && !commit_valid_i && (state_q == Idle);
   assign inv_bad         = inv_load_i && cr3_bad;
   // A load of CR3 waits until the other bank is free; a mere retirement needs no bank.
-  assign inv_waits       = inv_load_i && other_bank_busy && !cr3_bad;
+  assign inv_waits       = inv_load_i && (other_bank_busy || root_missing) && !cr3_bad;
   assign space_done      = (state_q == Spaces) && (refused_q || guest_only_q || space_done_i);
   assign commit_busy_o   = busy_q;
   assign commit_reject_o = reject_q;
@@ -346,6 +356,13 @@ module vmmu_ctx
       pml_watermark_o[c] = pml_watermark_q[c];
     end
   end
+
+  assign switch_o       = switch_now;
+  assign switch_ctx_o   = CtxWidth'(ctx);
+  assign switch_bank_o  = arow_bank;
+  assign switch_guest_o = !serve_inv && reg_guest_i;
+  assign switch_regs_o  = next;
+  assign shadow_o       = shadow_q;
 
   logic unused_bits;
   assign unused_bits = ^{accept_ctx_i, answer_ctx_i, walk_ctx_i, head_ctx_i, req_ctx_i, reg_ctx_i, inv_ctx_i};

@@ -6,7 +6,7 @@ module vmmu_escape
   import vmmu_h3_pkg::*;
   import vmmu_int_pkg::*;
 #(
-    parameter int unsigned PageWidth = 45  // bits of the page number: guest gVA[56:12], VMM gPA[51:12]; at most KeyWidth
+    parameter int unsigned PageWidth = 45  // of the page number: guest gVA[56:12] 45, VMM gPA[51:12] 40; at most KeyWidth
 ) (
     input  logic clk_i,   // for assertions only
     input  logic rst_ni,
@@ -36,7 +36,7 @@ module vmmu_escape
   logic escaped;
   always_comb begin
     escaped = 1'b1;
-    for (int unsigned i = 0; i < Lanes; i++) escaped &= filter_i[i][index_i[i]];
+    for (int unsigned i = 0; i < `VMMU_MUT(84, Lanes, Lanes - 1); i++) escaped &= filter_i[i][index_i[i]];
   end
   assign hit_o = in_range_i && escaped;
   assign use_o = in_range_i && `VMMU_MUT(70, !escaped, 1'b1);

@@ -7,7 +7,7 @@ module vmmu_fifo #(
 ) (
     input  logic             clk_i,
     input  logic             rst_ni,
-    input  logic             push_i,    // only when not full
+    input  logic             push_i,    // when full, only together with pop_i
     input  logic [Width-1:0] data_i,
     input  logic             pop_i,     // only when valid_o
     output logic             valid_o,
@@ -47,6 +47,6 @@ module vmmu_fifo #(
     if (push_i) mem_q[wr_q] <= data_i;
   end
 
-  `VMMU_ASSERT(NeverPushedWhenFull_A, push_i -> !full_o)
+  `VMMU_ASSERT(NeverPushedWhenFull_A, push_i -> !full_o || pop_i)
   `VMMU_ASSERT(NeverPoppedWhenEmpty_A, pop_i -> valid_o)
 endmodule

@@ -27,7 +27,7 @@ module vmmu_fill_port
     if (!rst_ni) begin
       first_valid_q  <= 1'b0;
       second_valid_q <= 1'b0;
-    end else if (`VMMU_MUT(80, clear_i, 1'b0)) begin
+    end else if (clear_i) begin
       first_valid_q  <= 1'b0;
       second_valid_q <= 1'b0;
     end else begin

@@ -1,6 +1,7 @@
 `include "vmmu_macros.svh"
 
-// The invalidation unit: one operation at a time. Walks in flight that it may concern insert nothing any
+// The invalidation unit: one operation at a time. Those of a context with SHADOW that name a page or a PCID first go
+// through the synchronization queue. Walks in flight that it may concern insert nothing any
 // more; the page is dropped from the TLBs, or the address-space numbers concerned are retired; then it waits
 // until no walk and no answer that was derived before is left, and acknowledges.
 module vmmu_inv
@@ -16,7 +17,16 @@ module vmmu_inv
     input  inv_req_t req_i,
     output logic     rsp_valid_o,   // one cycle
     output logic     rsp_error_o,   // invalid operand: nothing was done
+    output logic [IdWidth-1:0] rsp_id_o,
     input  ctx_live_t [Cfg.NumContexts-1:0] live_i,
+    // synchronization queue
+    input  logic [Cfg.NumContexts-1:0] shadow_i,  // SHADOW is active
+    input  logic     sync_full_i,
+    output logic     sync_push_o,
+    output inv_req_t sync_req_o,
+    input  logic     sync_valid_i,  // software is done with this one
+    output logic     sync_take_o,
+    input  inv_req_t sync_req_i,
     // TLBs
     output logic     drop_o,
     output logic [63:12] drop_page_o,
@@ -52,6 +62,13 @@ module vmmu_inv
   state_e state_q, state_d;
   inv_req_t op_q;
   logic error_q;
+  logic queues_q;  // the operation goes to the queue
+
+  // ---------------------------------------------------------------- which operation
+  logic synchronized, accept;
+  assign synchronized = `VMMU_MUT(90, (req_i.op <= InvPcid3) && (32'(req_i.ctx) < Cfg.NumContexts) &&
+                                      shadow_i[CtxBits'(req_i.ctx)], 1'b0);
+  assign accept       = req_valid_i && req_ready_o;
 
   // ---------------------------------------------------------------- operands
   logic canonical, by_address, bad, every_ctx;
@@ -98,8 +115,8 @@ module vmmu_inv
   always_comb begin
     state_d = state_q;
     unique case (state_q)
-      Idle:   if (req_valid_i) state_d = Cover;
-      Cover:  state_d = bad ? Reply : Drop;
+      Idle:   if (sync_valid_i || accept) state_d = Cover;
+      Cover:  state_d = bad ? Reply : (queues_q ? Idle : Drop);
       Drop:   state_d = retires ? Retire : Mark;
       Retire: if (ctx_done_i) state_d = ctx_bad_i ? Reply : Mark;
       Mark:   state_d = `VMMU_MUT(16, Wait, Reply);
@@ -120,13 +137,21 @@ module vmmu_inv
     end
   end
   always_ff @(posedge clk_i) begin
-    if (state_q == Idle) op_q <= req_i;
+    if (state_q == Idle) begin
+      op_q     <= sync_valid_i ? sync_req_i : req_i;
+      queues_q <= !sync_valid_i && synchronized;
+    end
   end
 
-  assign req_ready_o   = state_q == Idle;
+  // What software has synchronized goes first. A full queue keeps away only what would go into it.
+  assign req_ready_o   = (state_q == Idle) && !sync_valid_i && !`VMMU_MUT(91, synchronized && sync_full_i, sync_full_i);
+  assign sync_take_o   = (state_q == Idle) && sync_valid_i;
+  assign sync_push_o   = (state_q == Cover) && !bad && queues_q;
+  assign sync_req_o    = op_q;
+  assign rsp_id_o      = op_q.id;
   assign rsp_valid_o   = state_q == Reply;
   assign rsp_error_o   = error_q;
-  assign cover_valid_o = (state_q == Cover) && !bad;
+  assign cover_valid_o = (state_q == Cover) && !bad && !queues_q;
   assign cover_all_o   = every_ctx;
   assign cover_ctx_o   = op_q.ctx;
   assign drop_o        = (state_q == Drop) && by_address;

@@ -34,23 +34,27 @@ package vmmu_pkg;
     int unsigned WatchdogCycles;  // cycles that one memory request may take, 0 disables: 0 .. 2**24-1
     int unsigned CheckStages;     // register stages after the address former; this version: 0
     int unsigned SegmentAtL1;     // 1: the segment check stands beside the L1 lookup (ISCA 2013), 0: behind a miss
-    int unsigned ShadowRoots;     // rows of the shadow-root buffer: 0 = no shadow mode, or 8; this version: 0
+    int unsigned ShadowRoots;     // rows of the shadow-root buffer: 0 = no shadow mode, or 8
   } cfg_t;
 
-  // Presets, by the number that the parameter `Preset` of vmmu_top takes.
+  // Presets, by the number that the parameter `Preset` of vmmu_top takes. With PresetAtL1 added to its number a preset
+  // is built with SegmentAtL1.
   localparam int unsigned PresetPaper = 0;
   localparam int unsigned PresetServer = 1;
   localparam int unsigned PresetServerBig = 2;
   localparam int unsigned PresetTiny = 3;
+  localparam int unsigned PresetAtL1 = 16;
 
-  function automatic cfg_t preset_cfg(int unsigned preset);
+  function automatic cfg_t preset_cfg(int unsigned number);
     cfg_t c;
+    int unsigned preset;
+    preset = number % PresetAtL1;
     c = '{
         NumPorts: 1, NumContexts: 4, PaBits: 52,
         L1Sets4K: 16, L1Ways4K: 4, L1Sets2M: 8, L1Ways2M: 4, L1Ways1G: 8,
         L2Sets: 0, L2Ways: 0, NtlbEntries: 0, PscEntries: 0, NumVmmSegments: 4,
         NumWalks: 8, MissQueue: 8, NumSpaces: 16, LogQueue: 8, WatchdogCycles: 16384, CheckStages: 0,
-        SegmentAtL1: 0, ShadowRoots: 0
+        SegmentAtL1: 0, ShadowRoots: 8
     };
     if (preset == PresetPaper) begin
       c.NumContexts = 2;
@@ -62,6 +66,7 @@ package vmmu_pkg;
       c.NumContexts = 2;
       c.PaBits = 40;
       c.NumVmmSegments = 2;
+      c.ShadowRoots = 0;
       c.L1Sets4K = 1;
       c.L1Ways4K = 8;
       c.L1Sets2M = 1;
@@ -72,6 +77,7 @@ package vmmu_pkg;
       c.NumSpaces = 8;
       c.LogQueue = 4;
     end
+    c.SegmentAtL1 = number / PresetAtL1;
     return c;
   endfunction
 
@@ -184,10 +190,14 @@ package vmmu_pkg;
   typedef struct packed {
     inv_op_e             op;
     logic [CtxWidth-1:0] ctx;
+    logic [IdWidth-1:0]  id;     // not reused while outstanding; the acknowledgement carries it
     logic [63:0]         addr;
     logic [11:0]         pcid;
     logic [15:0]         vpid;
   } inv_req_t;
+
+  // vmmu_csr_axil keeps the ids from here up, + context, for the commands of the guest pages.
+  localparam logic [IdWidth-1:0] GuestInvId = 8'hf0;
 
   // ---------------------------------------------------------------- register port
   typedef struct packed {
@@ -230,6 +240,13 @@ package vmmu_pkg;
   localparam logic [11:0] RegVseg = 12'h400;          // staged, VMM segment n at + VsegStride * n, offsets Seg... below
   localparam logic [11:0] VsegStride = 12'h040;
   localparam logic [11:0] RegVfilter = 12'h600;       // staged, lane n of the VMM filter at + 8 * n
+  localparam logic [11:0] RegShadowRoots = 12'h700;   // live, row n at + ShadowRootStride * n, offsets Row... below
+  localparam logic [11:0] ShadowRootStride = 12'h020;
+  localparam logic [11:0] RegRootDone = 12'h800;      // write: searches the shadow-root buffer again
+  localparam logic [11:0] RegSyncOp = 12'h808;        // live RO: the context's oldest synchronization, bit 8 = there is one
+  localparam logic [11:0] RegSyncAddr = 12'h810;      // live RO: its gVA
+  localparam logic [11:0] RegSyncPcid = 12'h818;      // live RO: its PCID
+  localparam logic [11:0] RegSyncDone = 12'h820;      // write: the oldest synchronization is done
 
   // Offsets inside a guest page.
   localparam logic [11:0] RegInvAddr = 12'h000;       // 64 bits: gVA, or the CR3 to load
@@ -241,11 +258,15 @@ package vmmu_pkg;
   localparam logic [11:0] RegGseg = 12'h040;          // staged, guest segment, offsets Seg... below
   localparam logic [11:0] RegGfilter = 12'h060;       // staged, lane n of the guest filter at + 8 * n
 
-  // Offsets inside a segment.
+  // Offsets inside a segment, and inside a row of the shadow-root buffer.
   localparam logic [11:0] SegBase = 12'h000;
   localparam logic [11:0] SegLimit = 12'h008;
   localparam logic [11:0] SegOffset = 12'h010;
   localparam logic [11:0] SegAttr = 12'h018;
+  localparam logic [11:0] RowGuestRoot = 12'h000;
+  localparam logic [11:0] RowShadowRoot = 12'h008;
+  localparam logic [11:0] RowTag = 12'h010;
+  localparam logic [11:0] RowValid = 12'h018;
 
   // Bits of CTRL. Reserved ones are rejected by COMMIT in this version.
   localparam int unsigned CtrlVirt = 0;

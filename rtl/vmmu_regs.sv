@@ -26,6 +26,12 @@ module vmmu_regs
     input  logic        staged_wide_i,
     input  logic        staged_wait_i,
     input  logic [63:0] staged_rdata_i,
+    // shadow-root buffer and synchronization queue
+    output logic        shadow_we_o,
+    input  logic        shadow_known_i,  // the offset is one of theirs, on a host page
+    input  logic        shadow_wide_i,
+    input  logic        shadow_error_i,  // of a write
+    input  logic [63:0] shadow_rdata_i,  // 0 when not known
     output logic        commit_valid_o, // with guest_o: GCOMMIT
     input  logic        commit_done_i,
     input  logic        commit_busy_i,
@@ -65,7 +71,7 @@ module vmmu_regs
 
   // ---------------------------------------------------------------- decode
   logic [RegAddrWidth-1:0] host_offset;
-  logic in_global, in_ctx, in_host, in_guest, is_commit, is_gcommit, is_guest_events, is_index, is_events, is_error_record, is_counter, is_cap;
+  logic in_global, in_ctx, in_host, in_guest, is_commit, is_gcommit, is_guest_events, is_index, is_events, is_error_record, is_counter, is_cap, is_shadow;
   logic [CtxBits-1:0] ctx;
   assign host_offset = req_q.addr - RegHostBase;
   assign in_global   = req_q.addr < RegHostBase;
@@ -78,13 +84,15 @@ module vmmu_regs
   assign offset_o    = req_q.addr[11:0];
   assign ctx_o       = CtxWidth'(ctx);
   // A word that is not written keeps its value.
-  assign wdata_o     = {req_q.half[1] ? req_q.wdata[63:32] : staged_rdata_i[63:32],
-                        req_q.half[0] ? req_q.wdata[31:0] : staged_rdata_i[31:0]};
+  logic [63:0] kept;
+  assign kept        = staged_known_i ? staged_rdata_i : shadow_rdata_i;
+  assign wdata_o     = {req_q.half[1] ? req_q.wdata[63:32] : kept[63:32], req_q.half[0] ? req_q.wdata[31:0] : kept[31:0]};
   assign is_commit       = in_host && (offset_o == RegCommit);
   assign is_gcommit      = in_guest && (offset_o == RegGcommit);
   assign is_guest_events = in_guest && (offset_o == RegGuestEvents);
   assign is_index        = in_host && (offset_o == RegPmlIndex);
   assign is_events       = in_host && (offset_o == RegEvents);
+  assign is_shadow       = in_host && shadow_known_i;
   assign is_error_record = in_host && (offset_o == RegLogErrorRec);
   assign is_counter      = in_host && (offset_o >= RegCounters) &&
                            (offset_o < RegCounters + 12'(8 * NumCounters)) && (offset_o[2:0] == 3'd0) &&
@@ -95,7 +103,7 @@ module vmmu_regs
 
   // The high word of a register of at most 32 bits is an undefined address.
   logic wide, half_exists;
-  assign wide = (in_ctx && staged_known_i && staged_wide_i) || is_error_record || is_counter ||
+  assign wide = (in_ctx && staged_known_i && staged_wide_i) || (is_shadow && shadow_wide_i) || is_error_record || is_counter ||
                 (in_global && (req_q.addr == RegGlobalId));
   assign half_exists = req_q.half[0] || (req_q.half[1] && wide);
 
@@ -106,6 +114,7 @@ module vmmu_regs
   assign staged_write   = write_now && in_ctx && staged_known_i;
   assign staged_we_o    = staged_write && !staged_wait;
   assign commit_valid_o = write_now && (is_commit || is_gcommit);
+  assign shadow_we_o    = write_now && is_shadow && !shadow_error_i;
   assign index_we_o     = write_now && is_index && !index_busy_i[ctx];
 
   // ---------------------------------------------------------------- live registers
@@ -163,6 +172,7 @@ module vmmu_regs
       reg_rsp_o.error = req_q.write && commit_busy_i;
     end
     else if (is_guest_events) reg_rsp_o.rdata[EvGuestCommitRejected] = gcommit_rejected_q[ctx];
+    else if (is_shadow) reg_rsp_o = '{rdata: shadow_rdata_i, error: req_q.write && shadow_error_i};
     else if (is_index) reg_rsp_o.rdata = 64'(index_i[ctx]);
     else if (is_events) reg_rsp_o.rdata = 64'(events_q[ctx]);
     else if (is_error_record) reg_rsp_o = '{rdata: error_record_i, error: req_q.write};

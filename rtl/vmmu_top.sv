@@ -36,6 +36,7 @@ module vmmu_top
     input  inv_req_t inv_req_i,
     output logic     inv_rsp_valid_o,
     output logic     inv_rsp_error_o,
+    output logic [IdWidth-1:0] inv_rsp_id_o,
     // interrupts: an event of any context, an event of the guest page of a context
     output logic     irq_host_o,
     output logic [Cfg.NumContexts-1:0] irq_guest_o
@@ -62,6 +63,9 @@ module vmmu_top
   end
   if (Cfg.NumVmmSegments > MaxVmmSegments) begin : g_bad_segments
     $error("NumVmmSegments must be 0 to MaxVmmSegments");
+  end
+  if ((Cfg.ShadowRoots != 0) && (Cfg.ShadowRoots != 8)) begin : g_bad_shadow
+    $error("ShadowRoots must be 0 or 8");
   end
   if (Cfg.CheckStages != 0) begin : g_bad_stages
     $error("CheckStages must be 0: this version checks an address in the cycle that forms it");
@@ -132,10 +136,13 @@ module vmmu_top
   // ---------------------------------------------------------------- misses and walks
   logic  head_valid, head_ready, head_taken;
   miss_t head;
-  vmmu_miss_queue #(.Depth(Cfg.MissQueue)) u_miss_queue (
+  logic [2*Contexts-1:0] hold;
+  logic cover_valid;  // an invalidation arrives
+  vmmu_miss_queue #(.Depth(Cfg.MissQueue), .Contexts(Contexts)) u_miss_queue (
       .clk_i, .rst_ni,
       .push_i(miss && !at_l1), .miss_i(missed), .full_o(queue_full),
-      .valid_o(head_valid), .ready_i(head_taken), .miss_o(head), .uncache_i(cover_valid || space_flush)
+      .valid_o(head_valid), .ready_i(head_taken), .miss_o(head),
+      .uncache_i(`VMMU_MUT(80, cover_valid, 1'b0) || space_flush), .hold_i(hold)
   );
 
   // ---------------------------------------------------------------- segments
@@ -169,7 +176,12 @@ module vmmu_top
 
   logic [CtxWidth-1:0] regs_ctx, log_ctx, ev_ctx;
   logic regs_bank, walk_mem_valid, walk_keep_time, walk_rsp_valid, timeout_valid, timeout_ready;
-  regs_t regs;
+  regs_t regs, bank_regs;
+  logic [FrameWidth-1:0] shadow_root;
+  always_comb begin
+    regs = bank_regs;
+    regs.shadow_root = shadow_root;
+  end
   mem_req_t walk_mem_req;
   mem_rsp_t mem_rsp;
   logic [MemIdWidth-1:0] timeout_id;
@@ -180,7 +192,7 @@ module vmmu_top
   logic [FrameWidth-1:0] log_page;
   rsp_t walk_rsp;
   logic ev_start, ev_restart, ev_timeout, ev_nested, ev_check, ev_filter_hit;
-  logic cover_valid, cover_all;
+  logic cover_all;
   logic [CtxWidth-1:0] cover_ctx;
   logic [$clog2(Answers+1)-1:0] waiting;
   logic walk_room;
@@ -208,7 +220,8 @@ module vmmu_top
       .cover_valid_i(cover_valid || space_flush), .cover_all_i(cover_all || space_flush), .cover_ctx_i(cover_ctx),
       .covered_live_o(covered_live), .bypass_i(bypass),
       .ev_start_o(ev_start), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout), .ev_check_o(ev_check),
-      .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested), .active_o(active), .active_ctx_o(active_ctx)
+      .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested),
+      .active_o(active), .active_ctx_o(active_ctx)
   );
 
   // ---------------------------------------------------------------- log and memory
@@ -266,6 +279,10 @@ module vmmu_top
   space_op_t inv_op, space_op;
   logic [Contexts-1:0] spaces_valid;
   logic [Contexts-1:0][SpaceWidth-1:0] spaces, gspaces;
+  logic switched, switch_bank, switch_guest, ctx_ready, shadow_ready;
+  logic [CtxWidth-1:0] switch_ctx;
+  regs_t switch_regs;
+  logic [Contexts-1:0] shadow_on, root_missed, sync_pushed;
   logic [11:0] reg_offset;
   logic reg_guest;
   logic staged_we, staged_known, staged_wide, staged_wait, commit_valid, commit_done, commit_busy;
@@ -274,7 +291,7 @@ module vmmu_top
   logic [4:0] counter_index;
 
   vmmu_ctx #(.Cfg(Cfg)) u_ctx (
-      .clk_i, .rst_ni, .ready_o(bank_ready),
+      .clk_i, .rst_ni, .ready_o(ctx_ready),
       .reg_ctx_i(reg_ctx), .reg_guest_i(reg_guest), .reg_offset_i(reg_offset),
       .reg_we_i(staged_we), .reg_wdata_i(reg_wdata),
       .reg_known_o(staged_known), .reg_wide_o(staged_wide), .reg_wait_o(staged_wait),
@@ -285,9 +302,11 @@ module vmmu_top
       .inv_op_i(inv_op), .inv_done_o(inv_ctx_done), .inv_bad_o(inv_ctx_bad),
       .space_op_o(space_op), .space_valid_o(space_valid), .space_done_i(space_done),
       .space_valid_i(spaces_valid), .space_i(spaces), .gspace_i(gspaces),
-      .live_o(live), .walk_ctx_i(regs_ctx), .walk_bank_i(regs_bank), .walk_regs_o(regs),
+      .live_o(live), .walk_ctx_i(regs_ctx), .walk_bank_i(regs_bank), .walk_regs_o(bank_regs),
       .req_ctx_i(req.ctx), .req_regs_o(live_regs),
       .head_ctx_i(head.req.ctx), .head_bank_i(head.bank), .head_regs_o(head_regs),
+      .switch_o(switched), .switch_ctx_o(switch_ctx), .switch_bank_o(switch_bank), .switch_guest_o(switch_guest),
+      .switch_regs_o(switch_regs), .shadow_o(shadow_on), .hold_i(hold),
       .pml_base_o(pml_base), .pml_watermark_o(pml_watermark), .old_bank_busy_o(old_bank_busy),
       .accept_i(accept), .accept_ctx_i(req.ctx),
       .answer_i(answer), .answer_ctx_i(rsp_o[0].ctx), .answer_bank_i(answer_bank)
@@ -299,10 +318,45 @@ module vmmu_top
       .valid_o(spaces_valid), .space_o(spaces), .gspace_o(gspaces)
   );
 
+  // ---------------------------------------------------------------- shadow paging
+  logic shadow_we, root_known, root_wide, sync_known, sync_wide, sync_error;
+  logic [63:0] root_rdata, sync_rdata;
+  logic sync_full, sync_push, sync_valid, sync_take;
+  inv_req_t sync_new, sync_done;
+  assign bank_ready = ctx_ready && shadow_ready;
+  if (Cfg.ShadowRoots != 0) begin : g_shadow
+    vmmu_shadow #(.Cfg(Cfg)) u_shadow (
+        .clk_i, .rst_ni, .ready_o(shadow_ready),
+        .reg_ctx_i(reg_ctx), .reg_offset_i(reg_offset), .reg_we_i(shadow_we && root_known), .reg_wdata_i(reg_wdata),
+        .reg_known_o(root_known), .reg_wide_o(root_wide), .reg_rdata_o(root_rdata),
+        .switch_i(switched), .switch_ctx_i(switch_ctx), .switch_bank_i(switch_bank), .switch_guest_i(switch_guest),
+        .switch_regs_i(switch_regs), .live_i(live), .old_bank_busy_i(old_bank_busy),
+        .hold_o(hold), .missed_o(root_missed),
+        .walk_ctx_i(regs_ctx), .walk_bank_i(regs_bank), .walk_root_o(shadow_root)
+    );
+    vmmu_sync_queue #(.Cfg(Cfg)) u_sync_queue (
+        .clk_i, .rst_ni,
+        .reg_ctx_i(reg_ctx), .reg_offset_i(reg_offset), .reg_we_i(shadow_we && sync_known),
+        .reg_known_o(sync_known), .reg_wide_o(sync_wide), .reg_error_o(sync_error), .reg_rdata_o(sync_rdata),
+        .full_o(sync_full), .push_i(sync_push), .push_req_i(sync_new), .pushed_o(sync_pushed),
+        .valid_o(sync_valid), .take_i(sync_take), .req_o(sync_done)
+    );
+  end else begin : g_no_shadow
+    assign shadow_ready = 1'b1;
+    assign {root_known, root_wide, sync_known, sync_wide, sync_error, sync_full, sync_valid} = '0;
+    assign {root_rdata, sync_rdata, hold, root_missed, sync_pushed, shadow_root, sync_done} = '0;
+    logic unused_shadow;
+    assign unused_shadow = ^{shadow_we, switched, switch_bank, switch_guest, switch_ctx, switch_regs, sync_push,
+                             sync_take, sync_new};
+  end
+
+  // ---------------------------------------------------------------- invalidation
   vmmu_inv #(.Cfg(Cfg)) u_inv (
       .clk_i, .rst_ni,
       .req_valid_i(inv_req_valid_i), .req_ready_o(inv_req_ready_o), .req_i(inv_req_i),
-      .rsp_valid_o(inv_rsp_valid_o), .rsp_error_o(inv_rsp_error_o), .live_i(live),
+      .rsp_valid_o(inv_rsp_valid_o), .rsp_error_o(inv_rsp_error_o), .rsp_id_o(inv_rsp_id_o), .live_i(live),
+      .shadow_i(shadow_on), .sync_full_i(sync_full), .sync_push_o(sync_push), .sync_req_o(sync_new),
+      .sync_valid_i(sync_valid), .sync_take_o(sync_take), .sync_req_i(sync_done),
       .drop_o(drop), .drop_page_o(drop_page), .flush_o(inv_flush), .fractured_i(fractured),
       .ctx_valid_o(inv_ctx_valid), .ctx_load_o(inv_ctx_load), .ctx_o(inv_ctx), .ctx_cr3_o(inv_cr3),
       .ctx_op_o(inv_op), .ctx_done_i(inv_ctx_done), .ctx_bad_i(inv_ctx_bad),
@@ -318,6 +372,8 @@ module vmmu_top
     for (int unsigned c = 0; c < Contexts; c++) begin
       set_events[c][EvPmlWatermark] = set_watermark[c];
       set_events[c][EvLogError]     = set_log_error[c];
+      set_events[c][EvShadowRoot]   = root_missed[c];
+      set_events[c][EvSyncPending]  = sync_pushed[c];
       set_events[c][EvWatchdog]     = ev_timeout && (ev_ctx == CtxWidth'(c));
       log_error[c]                  = events[c][EvLogError];
     end
@@ -330,6 +386,8 @@ module vmmu_top
       .ctx_o(reg_ctx), .guest_o(reg_guest), .offset_o(reg_offset), .staged_we_o(staged_we), .wdata_o(reg_wdata),
       .staged_known_i(staged_known), .staged_wide_i(staged_wide), .staged_wait_i(staged_wait),
       .staged_rdata_i(staged_rdata),
+      .shadow_we_o(shadow_we), .shadow_known_i(root_known || sync_known), .shadow_wide_i(root_wide || sync_wide),
+      .shadow_error_i(sync_known && sync_error), .shadow_rdata_i(root_rdata | sync_rdata),
       .commit_valid_o(commit_valid), .commit_done_i(commit_done), .commit_busy_i(commit_busy),
       .commit_reject_i(commit_reject),
       .index_we_o(index_we), .index_i(pml_index), .index_busy_i(pml_busy), .error_record_i(error_record),
@@ -347,9 +405,13 @@ module vmmu_top
       .guest_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && !ev_nested),
       .nested_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && ev_nested),
       .swap_i(walk_mem_valid && (walk_mem_req.op == MemCas)),
-      .check_i(ev_check), .filter_hit_i(ev_filter_hit), .walk_ctx_i(ev_ctx), .active_i(active), .active_ctx_i(active_ctx), .pml_record_i(pml_record),
+      .check_i(ev_check), .filter_hit_i(ev_filter_hit), .walk_ctx_i(ev_ctx),
+      .active_i(active), .active_ctx_i(active_ctx), .pml_record_i(pml_record),
       .read_ctx_i(reg_ctx), .read_index_i(counter_index), .read_o(counter)
   );
 
+  logic starts_held;
+  assign starts_held = head_valid && head_ready && hold[{CtxBits'(head.req.ctx), head.bank}];
+  `VMMU_ASSERT(HeldMissDoesNotStart_A, !starts_held)
   `VMMU_ASSERT(RequestContextExists_A, req_valid_i[0] |-> 32'(req.ctx) < Contexts)
 endmodule

@@ -176,6 +176,7 @@ module vmmu_walker
       attr[n]   = regs_i.vseg[n].attr;
     end
   end
+  regs_t regs_q;  // behind the register, like everything that ends in _q from here
   seg_match_t sel_vmm, step_vmm_q;
   logic [Lanes-1:0][IndexWidth-1:0] sel_vmm_index, step_vmm_index_q;
   logic vmm_use, unused_escaped;
@@ -201,7 +202,6 @@ module vmmu_walker
   logic [SlotWidth-1:0] slot_q;
   logic [63:0] data_q;
   miss_t    step_miss_q;
-  regs_t    regs_q;
   walk_t    step_walk_q;
   seg_result_t step_guest_q;
   pending_t step_gpending_q, step_npending_q;

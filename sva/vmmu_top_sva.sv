@@ -21,7 +21,9 @@ module vmmu_top_sva
     input mem_rsp_t mem_rsp_i,
     input logic     inv_req_valid_i,
     input logic     inv_req_ready_o,
-    input logic     inv_rsp_valid_o
+    input inv_req_t inv_req_i,
+    input logic     inv_rsp_valid_o,
+    input logic [IdWidth-1:0] inv_rsp_id_o
 );
   localparam int unsigned Ids = 2 ** IdWidth;
 
@@ -61,21 +63,25 @@ module vmmu_top_sva
   `VMMU_ASSERT(FaultKindExists_A, rsp_valid_o |-> known_fault)
 
   // One acknowledgement for each invalidation.
-  logic inv_busy_q;
+  logic [Ids-1:0] invalidating_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) inv_busy_q <= 1'b0;
-    else if (inv_req_valid_i && inv_req_ready_o) inv_busy_q <= 1'b1;
-    else if (inv_rsp_valid_o) inv_busy_q <= 1'b0;
+    if (!rst_ni) begin
+      invalidating_q <= '0;
+    end else begin
+      if (inv_rsp_valid_o) invalidating_q[inv_rsp_id_o] <= 1'b0;
+      if (inv_req_valid_i && inv_req_ready_o) invalidating_q[inv_req_i.id] <= 1'b1;
+    end
   end
-  `VMMU_ASSERT(InvalidationIsAcknowledgedOnce_A, inv_rsp_valid_o |-> inv_busy_q)
+  `VMMU_ASSERT(InvalidationIdIsNotReused_A, inv_req_valid_i && inv_req_ready_o |-> !invalidating_q[inv_req_i.id])
+  `VMMU_ASSERT(InvalidationIsAcknowledgedOnce_A, inv_rsp_valid_o |-> invalidating_q[inv_rsp_id_o])
 
   logic unused_bits;
-  assign unused_bits = ^{mem_rsp_valid_i, mem_rsp_i};
+  assign unused_bits = ^{mem_rsp_valid_i, mem_rsp_i, inv_req_i};
 endmodule
 
 bind vmmu_top vmmu_top_sva #(.Cfg(Cfg)) u_sva (
     .clk_i, .rst_ni, .req_valid_i(req_valid_i[0]), .req_ready_o(req_ready_o[0]), .req_i(req_i[0]),
     .rsp_valid_o(rsp_valid_o[0]), .rsp_ready_i(rsp_ready_i[0]), .rsp_o(rsp_o[0]),
     .mem_req_valid_o, .mem_req_ready_i, .mem_req_o, .mem_rsp_valid_i, .mem_rsp_i,
-    .inv_req_valid_i, .inv_req_ready_o, .inv_rsp_valid_o
+    .inv_req_valid_i, .inv_req_ready_o, .inv_req_i, .inv_rsp_valid_o, .inv_rsp_id_o
 );

@@ -83,6 +83,12 @@ bool Mmu::queue_sync(const SyncRequest& request) {
 
 const ContextRegs& Mmu::active(unsigned ctx) const { return contexts_[ctx].regs; }
 
+void Mmu::restore(unsigned ctx, const ContextRegs& regs, std::uint64_t shadow_root) {
+  contexts_[ctx].regs = regs;
+  contexts_[ctx].live.shadow_root = shadow_root;
+  contexts_[ctx].held = false;
+}
+
 Result Mmu::access(const Access& access, WalkObserver* observer) {
   Context& context = contexts_[access.ctx];
   return translate({context.regs, access, memory_, context.live, observer, params_.max_restarts});

@@ -42,6 +42,7 @@ struct DeviceInputs {
     bool valid = false;
     std::uint8_t op = 0;
     std::uint8_t ctx = 0;
+    std::uint8_t id = 0;
     std::uint64_t addr = 0;
     std::uint16_t pcid = 0;
     std::uint16_t vpid = 0;
@@ -95,6 +96,7 @@ struct DeviceOutputs {
   bool inv_req_ready = false;
   bool inv_rsp_valid = false;
   bool inv_error = false;
+  std::uint8_t inv_id = 0;
   bool irq_host = false;
   std::uint16_t irq_guest = 0;
 };
@@ -105,7 +107,8 @@ struct DeviceOptions {
   // Number given to +vmmu_mutant=N in a build with VMMU_MUTANTS; 0: that in the environment variable
   // VMMU_MUTANT, if there is one.
   unsigned mutant = 0;
-  bool axi = false;  // vmmu_axi_tb instead of vmmu_tb
+  bool axi = false;            // vmmu_axi_tb instead of vmmu_tb
+  bool segment_at_l1 = false;  // the build with SegmentAtL1; not together with axi
 };
 
 // A clock cycle is: write `in`, settle(), look at `out`, tick().
@@ -125,6 +128,7 @@ class Device {
 // Throws std::runtime_error when this build does not have the preset, or no tracing although a wave is wanted.
 std::unique_ptr<Device> make_device(Preset preset, const DeviceOptions& options);
 std::vector<Preset> device_presets();
-std::vector<Preset> device_axi_presets();  // those with a vmmu_axi_tb
+std::vector<Preset> device_axi_presets();    // those with a vmmu_axi_tb
+std::vector<Preset> device_at_l1_presets();  // those with a build with SegmentAtL1
 
 }  // namespace vmmu::tb

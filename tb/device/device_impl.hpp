@@ -95,6 +95,7 @@ class VerilatedDevice final : public Device {
     m.inv_req_valid_i = in.inv.valid;
     m.inv_req_op_i = in.inv.op;
     m.inv_req_ctx_i = in.inv.ctx;
+    m.inv_req_id_i = in.inv.id;
     m.inv_req_addr_i = in.inv.addr;
     m.inv_req_pcid_i = in.inv.pcid;
     m.inv_req_vpid_i = in.inv.vpid;
@@ -155,6 +156,7 @@ class VerilatedDevice final : public Device {
     out.inv_req_ready = m.inv_req_ready_o;
     out.inv_rsp_valid = m.inv_rsp_valid_o;
     out.inv_error = m.inv_rsp_error_o;
+    out.inv_id = m.inv_rsp_id_o;
     out.irq_host = m.irq_host_o;
     out.irq_guest = m.irq_guest_o;
   }

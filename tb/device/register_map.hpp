@@ -108,10 +108,23 @@ constexpr std::uint32_t counter(unsigned ctx, Count c) {
   return host(ctx, Host::Counters) + 8 * static_cast<std::uint32_t>(c);
 }
 
+// Row k of the shadow-root buffer, live, and what goes with it. Host page.
+inline constexpr std::uint32_t kShadowRoots = 0x700;
+inline constexpr std::uint32_t kShadowStride = 0x020;
+enum class Shadow : std::uint32_t { GuestRoot = 0x00, ShadowRoot = 0x08, Tag = 0x10, Valid = 0x18 };
+enum class Sync : std::uint32_t { RootDone = 0x800, Op = 0x808, Addr = 0x810, Pcid = 0x818, Done = 0x820 };
+constexpr std::uint32_t shadow_row(unsigned ctx, unsigned row, Shadow r) {
+  return kHostBase + ctx * kHostStride + kShadowRoots + kShadowStride * row + static_cast<std::uint32_t>(r);
+}
+constexpr std::uint32_t sync(unsigned ctx, Sync r) {
+  return kHostBase + ctx * kHostStride + static_cast<std::uint32_t>(r);
+}
+
 // CTRL of these registers.
 constexpr std::uint64_t ctrl_word(const ContextRegs& r) {
-  const bool bits[] = {r.virt, r.ept_en,  r.wp,  r.nxe,    r.pge, r.pcide, r.smep, r.smap, r.pke, r.la57,
-                       r.mbe,  r.advinfo, false, r.pml_en, false, false,   false,  false,  false, r.page1g};
+  const bool bits[] = {r.virt, r.ept_en, r.wp,   r.nxe,         r.pge,       r.pcide,  r.smep,
+                       r.smap, r.pke,    r.la57, r.mbe,         r.advinfo,   r.shadow, r.pml_en,
+                       false,  false,    false,  r.seg_promote, r.vseg_miss, r.page1g};
   std::uint64_t word = 0;
   for (unsigned i = 0; i < sizeof bits; ++i) word |= std::uint64_t{bits[i]} << i;
   return word;

@@ -41,13 +41,14 @@ std::unique_ptr<Memory> Rig::make_memory(const RigOptions& options) {
 
 void Rig::clear_inputs() {
   device_->in = DeviceInputs{};
-  inv_state_ = InvState::Idle;
+  inv_waiting_.clear();
   response_waited_ = false;
   run_alone_ = false;
 }
 
 void Rig::reset() {
   clear_inputs();
+  staged_segments_.reset();
   memory_->reset();
   axi_checker_.reset();
   for (unsigned i = 0; i < 3; ++i) {
@@ -67,7 +68,7 @@ void Rig::cycle() {
   memory_->sample(now_, d.in, d.out);
   if (axi_memory_ != nullptr) axi_checker_.sample(now_, true, d.out.axi, d.in.axi);
   if (d.out.rsp_valid || response_waited_) sample_response();
-  if (inv_state_ != InvState::Idle || d.out.inv_rsp_valid) sample_invalidation();
+  if (invalidation_pending() || d.out.inv_rsp_valid) sample_invalidation();
   d.tick();
   ++now_;
   std::string why;
@@ -110,16 +111,16 @@ void Rig::sample_response() {
 void Rig::sample_invalidation() {
   const DeviceOutputs& out = device_->out;
   if (out.inv_rsp_valid) {
-    if (inv_state_ != InvState::Accepted) {
-      errors_.push_back(fmt::format("cycle {}: invalidation port: acknowledgement without a request", now_));
+    if (inv_waiting_.erase(out.inv_id) == 0) {
+      errors_.push_back(fmt::format("cycle {}: invalidation port: acknowledgement of id {}, which is not outstanding",
+                                    now_, out.inv_id));
     } else {
-      inv_state_ = InvState::Idle;
       inv_error_ = out.inv_error;
       if (on_invalidation_acknowledged) on_invalidation_acknowledged();
     }
   }
-  if (inv_state_ == InvState::Presented && device_->in.inv.valid && out.inv_req_ready) {
-    inv_state_ = InvState::Accepted;
+  if (device_->in.inv.valid && out.inv_req_ready) {
+    inv_waiting_.insert(device_->in.inv.id);
     device_->in.inv.valid = false;
     if (on_invalidation_accepted) on_invalidation_accepted();
   }
@@ -152,11 +153,12 @@ std::uint64_t Rig::get(std::uint32_t addr) {
 
 bool Rig::commit(unsigned ctx, const ContextRegs& regs, Reject* reject) {
   using reg::Host;
-  const auto write = [&](Host r, std::uint64_t word) {
-    if (!write_register(reg::host(ctx, r), word)) {
-      throw std::runtime_error(fmt::format("error reply to a write of register {:#x}", reg::host(ctx, r)));
+  const auto write_at = [&](std::uint32_t addr, std::uint64_t word) {
+    if (!write_register(addr, word)) {
+      throw std::runtime_error(fmt::format("error reply to a write of register {:#x}", addr));
     }
   };
+  const auto write = [&](Host r, std::uint64_t word) { write_at(reg::host(ctx, r), word); };
   write(Host::Ctrl, reg::ctrl_word(regs));
   write(Host::Cr3, regs.cr3);
   write(Host::Eptp, regs.eptp);
@@ -166,6 +168,7 @@ bool Rig::commit(unsigned ctx, const ContextRegs& regs, Reject* reject) {
   write(Host::FaultTarget, regs.fault_target);
   write(Host::PmlAddr, regs.pml_addr);
   write(Host::PmlWatermark, regs.pml_watermark);
+  staged_segments_.stage(ctx, regs, write_at);
   if (!write_register(reg::host(ctx, Host::Commit), 1)) return false;
   const auto reason = static_cast<Reject>(get(reg::host(ctx, Host::Commit)));
   if (reject != nullptr) *reject = reason;
@@ -197,7 +200,7 @@ Response Rig::run(const Access& access, std::uint64_t* accepted) {
   return *alone_;
 }
 
-void Rig::start_invalidation(const Invalidation& inv) {
+std::uint8_t Rig::start_invalidation(const Invalidation& inv) {
   auto& r = device_->in.inv;
   r.valid = true;
   r.op = static_cast<std::uint8_t>(inv.op);
@@ -205,12 +208,14 @@ void Rig::start_invalidation(const Invalidation& inv) {
   r.addr = inv.addr;
   r.pcid = inv.pcid;
   r.vpid = inv.vpid;
-  inv_state_ = InvState::Presented;
+  while (inv_waiting_.count(next_inv_id_) != 0) ++next_inv_id_;
+  r.id = next_inv_id_++;
+  return r.id;
 }
 
 bool Rig::invalidate(const Invalidation& inv) {
-  start_invalidation(inv);
-  until([&] { return inv_state_ == InvState::Idle; }, "acknowledgement of an invalidation");
+  const std::uint8_t id = start_invalidation(inv);
+  until([&] { return !invalidation_pending(id); }, "acknowledgement of an invalidation");
   return !inv_error_;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -15,10 +16,11 @@
 #include "device/device.hpp"
 #include "device/memory.hpp"
 #include "device/register_map.hpp"
+#include "device/staged_segments.hpp"
 
 namespace vmmu::tb {
 
-enum class Source : std::uint8_t { L1, Walk };  // numbers of source_e
+enum class Source : std::uint8_t { L1, Walk, Segment };  // numbers of source_e
 
 struct Response {
   unsigned ctx = 0;
@@ -80,9 +82,14 @@ class Rig {
   // One request alone to its end, without on_response. `accepted` gets the cycle of acceptance.
   Response run(const Access& access, std::uint64_t* accepted = nullptr);
 
-  // Invalidation port. start_... presents it in the cycles that follow; one at a time.
-  void start_invalidation(const Invalidation& inv);
-  bool invalidation_pending() const { return inv_state_ != InvState::Idle; }
+  // Invalidation port. start_... presents it in the cycles that follow and returns its id; only when none is presented.
+  // Several may be outstanding: those of a context with SHADOW are acknowledged after SYNC_DONE.
+  std::uint8_t start_invalidation(const Invalidation& inv);
+  bool invalidation_presented() const { return device_->in.inv.valid; }  // and not taken yet
+  bool invalidation_pending() const { return invalidation_presented() || !inv_waiting_.empty(); }
+  bool invalidation_pending(std::uint8_t id) const {
+    return (invalidation_presented() && device_->in.inv.id == id) || inv_waiting_.count(id) != 0;
+  }
   bool invalidation_failed() const { return inv_error_; }  // of the last one acknowledged
   bool invalidate(const Invalidation& inv);                // until acknowledged; false: error reply
   std::function<void()> on_invalidation_accepted;
@@ -95,8 +102,6 @@ class Rig {
   std::vector<std::string> take_errors();
 
  private:
-  enum class InvState : std::uint8_t { Idle, Presented, Accepted };
-
   template <class Done>
   void until(Done done, const char* what);
   void sample_response();
@@ -118,7 +123,9 @@ class Rig {
   std::optional<Response> alone_;
   bool run_alone_ = false;
   std::uint8_t alone_id_ = 0;
-  InvState inv_state_ = InvState::Idle;
+  std::set<std::uint8_t> inv_waiting_;  // ids taken and not acknowledged
+  std::uint8_t next_inv_id_ = 0;
+  StagedSegments staged_segments_;
   bool inv_error_ = false;
   std::vector<std::string> errors_;
 };

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "vmmu/registers.hpp"
+#include "vmmu/shadow.hpp"
 #include "vmmu/types.hpp"
 
 namespace vmmu::tb {
@@ -52,7 +53,10 @@ enum class Counter : std::uint8_t {
   L1Hits,
   Walks,
   PmlRecords,
+  SegmentChecks,  // addresses compared with a level whose segments are not all empty
+  FilterHits,     // of these, in range and escaped
 };
+inline constexpr std::size_t kNumCounters = 9;
 
 // What one access did.
 struct AccessRecord {
@@ -71,6 +75,8 @@ class Engine {
   virtual std::string_view name() const = 0;  // "rtl", "model", "both"
   virtual unsigned pa_bits() const = 0;
   virtual unsigned num_contexts() const = 0;
+  virtual unsigned num_vmm_segments() const { return 0; }  // 0 .. kMaxVmmSegments
+  virtual unsigned shadow_roots() const { return 0; }      // rows of the shadow-root buffer; 0: no shadow paging
 
   // A new scenario: memory all 0, registers and caches as after reset.
   virtual void reset() = 0;
@@ -85,6 +91,15 @@ class Engine {
   virtual std::uint16_t pml_index(unsigned ctx) = 0;
   // Returns false on an error reply (invalid operand).
   virtual bool invalidate(const Invalidation& inv) = 0;
+
+  // Shadow paging, in a build that has it. A row counts at the next search: commit(), LOAD_CR3 or root_done(). While a
+  // context is held, accesses of it may be issued but not waited for.
+  virtual void set_shadow_row(unsigned /*ctx*/, unsigned /*row*/, const ShadowRow&) {}
+  virtual void root_done(unsigned /*ctx*/) {}
+  virtual bool held(unsigned /*ctx*/) { return false; }
+  // Software has synchronized for the context's oldest waiting invalidation, which is done now. False: none waits.
+  // invalidate() returns at once for one that has to wait.
+  virtual bool sync_done(unsigned /*ctx*/) { return false; }
 
   // One access alone, to its end.
   virtual AccessRecord access(const Access& access) = 0;

@@ -30,4 +30,10 @@ bool operands_valid(const Invalidation& inv, const ContextRegs& regs) {
   }
 }
 
+bool needs_sync(const Invalidation& inv, const ContextRegs& regs) {
+  return regs.shadow && static_cast<unsigned>(inv.op) <= static_cast<unsigned>(InvOp::Invpcid3);
+}
+
+SyncRequest sync_request(const Invalidation& inv) { return {inv.ctx, static_cast<SyncOp>(inv.op), inv.addr, inv.pcid}; }
+
 }  // namespace vmmu::tb

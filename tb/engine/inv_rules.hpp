@@ -13,4 +13,8 @@ constexpr std::uint64_t kKeepEntries = std::uint64_t{1} << 63;  // of a LOAD_CR3
 // and changes nothing.
 bool operands_valid(const Invalidation& inv, const ContextRegs& regs);
 
+// Whether it waits for SYNC_DONE (architecture 11): INVLPG and INVPCID of a context under SHADOW.
+bool needs_sync(const Invalidation& inv, const ContextRegs& regs);
+SyncRequest sync_request(const Invalidation& inv);
+
 }  // namespace vmmu::tb

@@ -1,5 +1,6 @@
 // The reference model behind the engine interface. It has no caches and no clock.
 #include <array>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -99,14 +100,19 @@ class CountingObserver final : public WalkObserver {
   }
   void on_swap(Table, unsigned, HostPhys, std::uint64_t, std::uint64_t, std::uint64_t) override { ++swaps; }
   void on_record(Log, HostPhys, std::uint64_t) override { ++pml_records; }
+  void on_segment_check(SegmentLevel) override { ++segment_checks; }
+  void on_filter_hit(SegmentLevel) override { ++filter_hits; }
 
   std::uint64_t guest_refs = 0;
   std::uint64_t nested_refs = 0;
   std::uint64_t swaps = 0;
   std::uint64_t pml_records = 0;
+  std::uint64_t segment_checks = 0;
+  std::uint64_t filter_hits = 0;
 };
 
-constexpr std::array kEvents = {Event::CommitRejected, Event::PmlWatermark, Event::LogError, Event::Watchdog};
+constexpr std::array kEvents = {Event::CommitRejected, Event::PmlWatermark, Event::LogError,
+                                Event::ShadowRoot,     Event::SyncPending,  Event::Watchdog};
 
 class ModelEngine final : public Engine {
  public:
@@ -115,15 +121,21 @@ class ModelEngine final : public Engine {
   std::string_view name() const override { return "model"; }
   unsigned pa_bits() const override { return info_.pa_bits(); }
   unsigned num_contexts() const override { return info_.num_contexts(); }
+  unsigned num_vmm_segments() const override { return info_.num_vmm_segments(); }
+  unsigned shadow_roots() const override { return info_.shadow_roots(); }
 
   void reset() override {
     memory_.clear();
     BuildParams params;
     params.num_contexts = info_.num_contexts();
     params.pa_bits = info_.pa_bits();
+    params.num_vmm_segments = info_.num_vmm_segments();
+    params.shadow_roots = info_.shadow_roots();
     mmu_.emplace(params, memory_);
     observer_ = CountingObserver{};
     walks_ = 0;
+    postponed_.clear();
+    stalled_.clear();
   }
 
   void set_cache_bypass(bool) override {}  // there is nothing to bypass
@@ -132,17 +144,36 @@ class ModelEngine final : public Engine {
   std::uint64_t peek(HostPhys addr) const override { return memory_.peek(addr); }
 
   CommitStatus commit(unsigned ctx, const ContextRegs& regs) override {
-    return mmu_->commit(ctx, regs) == Reject::None ? CommitStatus::Ok : CommitStatus::Rejected;
+    if (mmu_->commit(ctx, regs) != Reject::None) return CommitStatus::Rejected;
+    run_postponed();
+    return CommitStatus::Ok;
   }
   void set_pml_index(unsigned ctx, std::uint16_t index) override { mmu_->set_pml_index(ctx, index); }
   std::uint16_t pml_index(unsigned ctx) override { return mmu_->pml_index(ctx); }
 
   bool invalidate(const Invalidation& inv) override {
-    ContextRegs regs = mmu_->active(inv.ctx);
-    if (!operands_valid(inv, regs)) return false;
+    if (!operands_valid(inv, mmu_->active(inv.ctx))) return false;
+    if (needs_sync(inv, mmu_->active(inv.ctx)) && !mmu_->queue_sync(sync_request(inv))) {
+      stalled_.push_back(sync_request(inv));
+    }
     if (inv.op != InvOp::LoadCr3) return true;  // nothing is cached
-    regs.cr3 = inv.addr & ~kKeepEntries;
-    return mmu_->commit(inv.ctx, regs) == Reject::None;
+    mmu_->load_cr3(inv.ctx, inv.addr & ~kKeepEntries);
+    run_postponed();
+    return true;
+  }
+
+  void set_shadow_row(unsigned ctx, unsigned row, const ShadowRow& value) override {
+    mmu_->set_shadow_row(ctx, row, value);
+  }
+  void root_done(unsigned ctx) override {
+    mmu_->root_done(ctx);
+    run_postponed();
+  }
+  bool held(unsigned ctx) override { return mmu_->held(ctx); }
+  bool sync_done(unsigned ctx) override {
+    if (!mmu_->sync_done(ctx)) return false;
+    if (!stalled_.empty() && mmu_->queue_sync(stalled_.front())) stalled_.pop_front();
+    return true;
   }
 
   AccessRecord access(const Access& access) override {
@@ -159,12 +190,13 @@ class ModelEngine final : public Engine {
 
   void on_complete(std::function<void(const AccessRecord&)> sink) override { sink_ = std::move(sink); }
 
-  // Nothing is ever in flight: the access is complete before issue() returns.
+  // Nothing but accesses of a held context is ever in flight: others are complete before issue() returns.
   void issue(const Access& access) override {
-    AccessRecord record;
-    record.access = access;
-    record.result = translate(access);
-    if (sink_) sink_(record);
+    if (mmu_->held(access.ctx)) {
+      postponed_.push_back(access);
+    } else {
+      complete(access);
+    }
   }
   void sync() override {}
 
@@ -177,6 +209,8 @@ class ModelEngine final : public Engine {
       case Counter::L1Hits: return std::nullopt;
       case Counter::Walks: return walks_;
       case Counter::PmlRecords: return observer_.pml_records;
+      case Counter::SegmentChecks: return observer_.segment_checks;
+      case Counter::FilterHits: return observer_.filter_hits;
     }
     return std::nullopt;
   }
@@ -201,12 +235,28 @@ class ModelEngine final : public Engine {
   void inject_race(HostPhys addr, std::uint64_t word) override { memory_.race(addr, word); }
 
  private:
-  // A walk is what reads tables: a non-canonical address is refused before any starts.
+  // Neither a non-canonical address nor an answer that segments give without any table is a walk.
   Result translate(const Access& access) {
+    const std::uint64_t references = observer_.guest_refs + observer_.nested_refs;
     const Result result = mmu_->access(access, &observer_);
     const Fault* fault = std::get_if<Fault>(&result);
-    if (fault == nullptr || fault->kind != FaultKind::NonCanonical) ++walks_;
+    const bool by_segments = fault == nullptr && references == observer_.guest_refs + observer_.nested_refs;
+    if (!by_segments && (fault == nullptr || fault->kind != FaultKind::NonCanonical)) ++walks_;
     return result;
+  }
+
+  void complete(const Access& access) {
+    AccessRecord record;
+    record.access = access;
+    record.result = translate(access);
+    if (sink_) sink_(record);
+  }
+
+  // Those whose context is held no more, in the order in which they were issued.
+  void run_postponed() {
+    std::deque<Access> waiting;
+    waiting.swap(postponed_);
+    for (const Access& access : waiting) issue(access);
   }
 
   const PresetInfo& info_;
@@ -214,6 +264,8 @@ class ModelEngine final : public Engine {
   std::optional<Mmu> mmu_;
   CountingObserver observer_;
   std::uint64_t walks_ = 0;
+  std::deque<Access> postponed_;     // their context is held
+  std::deque<SyncRequest> stalled_;  // the queue of waiting invalidations is full
   std::function<void(const AccessRecord&)> sink_;
 };
 

@@ -47,6 +47,8 @@ RtlEngine::RtlEngine(const EngineOptions& options) : rig_(rig_options(options)) 
   rig_.on_response = [this](const Response& response) { complete(response); };
   num_contexts_ = static_cast<unsigned>(rig_.capability(reg::Cap::NumContexts));
   pa_bits_ = static_cast<unsigned>(rig_.capability(reg::Cap::PaBits));
+  num_vmm_segments_ = static_cast<unsigned>(rig_.capability(reg::Cap::NumVmmSegments));
+  shadow_roots_ = static_cast<unsigned>(rig_.capability(reg::Cap::ShadowRoots));
   reset();
 }
 
@@ -54,6 +56,9 @@ void RtlEngine::reset() {
   rig_.words().clear();
   rig_.reset();
   staged_.assign(num_contexts_, Staged{});
+  staged_segments_.reset();
+  shadow_rows_.assign(num_contexts_, ShadowRows{});
+  held_.assign(num_contexts_, false);
   active_.assign(num_contexts_, ContextRegs{});
   index_.assign(num_contexts_, 0);
   for (unsigned ctx = 0; ctx < num_contexts_; ++ctx) pml_index(ctx);
@@ -88,12 +93,35 @@ CommitStatus RtlEngine::commit(unsigned ctx, const ContextRegs& regs) {
   stage(ctx, Host::FaultTarget, regs.fault_target);
   stage(ctx, Host::PmlAddr, regs.pml_addr);
   stage(ctx, Host::PmlWatermark, regs.pml_watermark);
+  staged_segments_.stage(ctx, regs, [this](std::uint32_t addr, std::uint64_t word) { write(addr, word); });
   if (!rig_.write_register(reg::host(ctx, Host::Commit), 1)) return CommitStatus::Busy;
   last_reject_ = static_cast<Reject>(rig_.get(reg::host(ctx, Host::Commit)));
   if (last_reject_ != Reject::None) return CommitStatus::Rejected;
   active_[ctx] = regs;
+  search_root(ctx);
   return CommitStatus::Ok;
 }
+
+// What the hardware does at the same time; nothing but the event tells whether it found one.
+void RtlEngine::search_root(unsigned ctx) {
+  held_[ctx] = active_[ctx].shadow && !find_shadow_root(active_[ctx], shadow_rows_[ctx]);
+}
+
+void RtlEngine::set_shadow_row(unsigned ctx, unsigned row, const ShadowRow& value) {
+  using reg::Shadow;
+  write(reg::shadow_row(ctx, row, Shadow::GuestRoot), value.guest_root);
+  write(reg::shadow_row(ctx, row, Shadow::ShadowRoot), value.shadow_root);
+  write(reg::shadow_row(ctx, row, Shadow::Tag), value.tag);
+  write(reg::shadow_row(ctx, row, Shadow::Valid), value.valid ? 1 : 0);
+  shadow_rows_[ctx][row] = value;
+}
+
+void RtlEngine::root_done(unsigned ctx) {
+  write(reg::sync(ctx, reg::Sync::RootDone), 1);
+  search_root(ctx);
+}
+
+bool RtlEngine::sync_done(unsigned ctx) { return rig_.write_register(reg::sync(ctx, reg::Sync::Done), 1); }
 
 void RtlEngine::set_pml_index(unsigned ctx, std::uint16_t index) {
   write(reg::host(ctx, reg::Host::PmlIndex), index);
@@ -112,6 +140,7 @@ bool RtlEngine::invalidate(const Invalidation& inv) {
     constexpr std::uint64_t kKeep = std::uint64_t{1} << 63;
     active_[inv.ctx].cr3 = inv.addr & ~kKeep;
     staged_[inv.ctx].words[static_cast<std::uint32_t>(reg::Host::Cr3) / 8].reset();
+    search_root(inv.ctx);
   }
   return true;
 }
@@ -215,6 +244,10 @@ std::optional<std::uint64_t> RtlEngine::counter(Counter c) {
     for (unsigned ctx = 0; ctx < num_contexts_; ++ctx) total += rig_.get(reg::counter(ctx, n));
     return total;
   };
+  if (c == Counter::SegmentChecks || c == Counter::FilterHits) {
+    // A build without the segment registers has no counters of them either.
+    if (!rig_.read_register(reg::counter(0, Count::SegChecks))) return std::nullopt;
+  }
   switch (c) {
     case Counter::Refs: return sum(Count::GuestRefs) + sum(Count::NestedRefs);
     case Counter::GuestRefs: return sum(Count::GuestRefs);
@@ -223,6 +256,8 @@ std::optional<std::uint64_t> RtlEngine::counter(Counter c) {
     case Counter::L1Hits: return sum(Count::L1Hits);
     case Counter::Walks: return sum(Count::Walks);
     case Counter::PmlRecords: return sum(Count::PmlRecords);
+    case Counter::SegmentChecks: return sum(Count::SegChecks);
+    case Counter::FilterHits: return sum(Count::FilterHits);
   }
   return std::nullopt;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "device/rig.hpp"
+#include "device/staged_segments.hpp"
 #include "engine/engine.hpp"
 
 namespace vmmu::tb {
@@ -28,6 +29,8 @@ class RtlEngine final : public Engine {
   std::string_view name() const override { return "rtl"; }
   unsigned pa_bits() const override { return pa_bits_; }
   unsigned num_contexts() const override { return num_contexts_; }
+  unsigned num_vmm_segments() const override { return num_vmm_segments_; }
+  unsigned shadow_roots() const override { return shadow_roots_; }
   void reset() override;
   void set_cache_bypass(bool on) override;
   void poke(HostPhys addr, std::uint64_t word) override { rig_.memory().poke(addr, word); }
@@ -36,6 +39,10 @@ class RtlEngine final : public Engine {
   void set_pml_index(unsigned ctx, std::uint16_t index) override;
   std::uint16_t pml_index(unsigned ctx) override;
   bool invalidate(const Invalidation& inv) override;
+  void set_shadow_row(unsigned ctx, unsigned row, const ShadowRow& value) override;
+  void root_done(unsigned ctx) override;
+  bool held(unsigned ctx) override { return held_[ctx]; }
+  bool sync_done(unsigned ctx) override;
   AccessRecord access(const Access& access) override;
   void on_complete(std::function<void(const AccessRecord&)> sink) override { sink_ = std::move(sink); }
   void issue(const Access& access) override;
@@ -69,13 +76,19 @@ class RtlEngine final : public Engine {
   void complete(const Response& response);
   std::uint8_t free_id();
   bool logs(const Access& access) const;
+  void search_root(unsigned ctx);
   void write(std::uint32_t addr, std::uint64_t word);
 
   Rig rig_;
   unsigned pa_bits_ = 52;
   unsigned num_contexts_ = 2;
+  unsigned num_vmm_segments_ = 0;
+  unsigned shadow_roots_ = 0;
   std::vector<Staged> staged_;
+  StagedSegments staged_segments_;
   std::vector<ContextRegs> active_;
+  std::vector<ShadowRows> shadow_rows_;
+  std::vector<bool> held_;
   std::vector<std::uint16_t> index_;  // PML index as last known, to tell whether an access changed it
   Reject last_reject_ = Reject::None;
   std::function<void(const AccessRecord&)> sink_;

@@ -59,11 +59,13 @@ module vmmu_axil_tb
     output logic        inv_req_ready_o,
     input  logic [3:0]  inv_req_op_i,
     input  logic [3:0]  inv_req_ctx_i,
+    input  logic [7:0]  inv_req_id_i,
     input  logic [63:0] inv_req_addr_i,
     input  logic [11:0] inv_req_pcid_i,
     input  logic [15:0] inv_req_vpid_i,
     output logic        inv_rsp_valid_o,
     output logic        inv_rsp_error_o,
+    output logic [7:0]  inv_rsp_id_o,
     // interrupts
     output logic        irq_host_o,
     output logic [15:0] irq_guest_o
@@ -84,13 +86,14 @@ module vmmu_axil_tb
   inv_req_t inv_req, inv_shared;
   logic     reg_req_valid, reg_req_ready, reg_rsp_valid;
   logic     inv_valid, inv_ready, inv_done, inv_error;
+  logic [IdWidth-1:0] inv_id;
   logic [Cfg.NumContexts-1:0] irq_guest;
 
   assign req     = '{ctx: req_ctx_i, id: req_id_i, gva: req_gva_i, op: op_e'(req_op_i), user: req_user_i,
                      ac: 1'b0, implicit: 1'b0};
   assign mem_rsp = '{id: mem_rsp_id_i, data: mem_rsp_data_i, error: mem_rsp_error_i};
-  assign inv_req = '{op: inv_op_e'(inv_req_op_i), ctx: inv_req_ctx_i, addr: inv_req_addr_i, pcid: inv_req_pcid_i,
-                     vpid: inv_req_vpid_i};
+  assign inv_req = '{op: inv_op_e'(inv_req_op_i), ctx: inv_req_ctx_i, id: inv_req_id_i, addr: inv_req_addr_i,
+                     pcid: inv_req_pcid_i, vpid: inv_req_vpid_i};
 
   assign rsp_id_o           = rsp.id;
   assign rsp_source_o       = rsp.source;
@@ -113,9 +116,9 @@ module vmmu_axil_tb
       .s_axil_rvalid, .s_axil_rready, .s_axil_rdata, .s_axil_rresp,
       .reg_req_valid_o(reg_req_valid), .reg_req_ready_i(reg_req_ready), .reg_req_o(reg_req),
       .reg_rsp_valid_i(reg_rsp_valid), .reg_rsp_i(reg_rsp),
-      .inv_req_valid_i, .inv_req_ready_o, .inv_req_i(inv_req), .inv_rsp_valid_o, .inv_rsp_error_o,
+      .inv_req_valid_i, .inv_req_ready_o, .inv_req_i(inv_req), .inv_rsp_valid_o, .inv_rsp_error_o, .inv_rsp_id_o,
       .inv_req_valid_o(inv_valid), .inv_req_ready_i(inv_ready), .inv_req_o(inv_shared),
-      .inv_rsp_valid_i(inv_done), .inv_rsp_error_i(inv_error)
+      .inv_rsp_valid_i(inv_done), .inv_rsp_error_i(inv_error), .inv_rsp_id_i(inv_id)
   );
 
   vmmu_top #(.Preset(Preset)) u_top (
@@ -125,7 +128,7 @@ module vmmu_axil_tb
       .reg_req_valid_i(reg_req_valid), .reg_req_ready_o(reg_req_ready), .reg_req_i(reg_req),
       .reg_rsp_valid_o(reg_rsp_valid), .reg_rsp_o(reg_rsp),
       .inv_req_valid_i(inv_valid), .inv_req_ready_o(inv_ready), .inv_req_i(inv_shared),
-      .inv_rsp_valid_o(inv_done), .inv_rsp_error_o(inv_error),
+      .inv_rsp_valid_o(inv_done), .inv_rsp_error_o(inv_error), .inv_rsp_id_o(inv_id),
       .irq_host_o, .irq_guest_o(irq_guest)
   );
 

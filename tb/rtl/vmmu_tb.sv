@@ -59,11 +59,13 @@ module vmmu_tb
     output logic        inv_req_ready_o,
     input  logic [3:0]  inv_req_op_i,
     input  logic [3:0]  inv_req_ctx_i,
+    input  logic [7:0]  inv_req_id_i,
     input  logic [63:0] inv_req_addr_i,
     input  logic [11:0] inv_req_pcid_i,
     input  logic [15:0] inv_req_vpid_i,
     output logic        inv_rsp_valid_o,
     output logic        inv_rsp_error_o,
+    output logic [7:0]  inv_rsp_id_o,
     // interrupts
     output logic        irq_host_o,
     output logic [15:0] irq_guest_o
@@ -104,6 +106,7 @@ module vmmu_tb
 
   assign inv_req.op   = inv_op_e'(inv_req_op_i);
   assign inv_req.ctx  = inv_req_ctx_i;
+  assign inv_req.id   = inv_req_id_i;
   assign inv_req.addr = inv_req_addr_i;
   assign inv_req.pcid = inv_req_pcid_i;
   assign inv_req.vpid = inv_req_vpid_i;
@@ -159,6 +162,7 @@ module vmmu_tb
       .inv_req_i(inv_req),
       .inv_rsp_valid_o,
       .inv_rsp_error_o,
+      .inv_rsp_id_o,
       .irq_host_o,
       .irq_guest_o(irq_guest)
   );

@@ -139,13 +139,21 @@ struct RaceWord {
   std::uint64_t addr = 0;
   std::uint64_t word = 0;
 };
-// A statement of a part that this version does not have: escape, shadowroot, rootdone, syncdone.
-struct AbsentStatement {
-  std::string text;
+// `escape guest|vmm ADDR`: a register write, like `set` before the run begins and like `now` after it.
+struct EscapePage {
+  bool guest = true;
+  std::uint64_t addr = 0;
 };
+struct ShadowRootRow {
+  unsigned slot = 0;
+  ShadowRow row;
+};
+struct RootDone {};
+struct SyncDone {};
 
-using StatementBody = std::variant<RegWrite, MemWords, PokeWord, AccessStatement, SyncStatement, CommitStatement,
-                                   Invalidation, ExpectCounter, ExpectEvent, BusErrors, RaceWord, AbsentStatement>;
+using StatementBody =
+    std::variant<RegWrite, MemWords, PokeWord, AccessStatement, SyncStatement, CommitStatement, Invalidation,
+                 ExpectCounter, ExpectEvent, BusErrors, RaceWord, EscapePage, ShadowRootRow, RootDone, SyncDone>;
 
 struct Statement {
   Position at;

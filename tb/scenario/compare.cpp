@@ -40,6 +40,7 @@ Outcome fault_outcome(const Fault& f) {
       break;
     case FaultKind::SegmentFault:
       o.kind = OutcomeKind::SegmentFault;
+      o.guest_segment = f.code == 0;
       o.address = f.address;
       break;
     case FaultKind::PmlFull: o.kind = OutcomeKind::PmlFull; break;

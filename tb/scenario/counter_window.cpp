@@ -18,12 +18,12 @@ Source source_of(CounterName name) {
     case CounterName::L1Hit: return {false, Counter::L1Hits};
     case CounterName::Walks: return {false, Counter::Walks};
     case CounterName::RecordsPml: return {false, Counter::PmlRecords};
+    case CounterName::Checks: return {false, Counter::SegmentChecks};
+    case CounterName::FilterHits: return {false, Counter::FilterHits};
     // There is no L2 and no nested TLB: neither engine can tell anything of them.
     case CounterName::L2Hit:
     case CounterName::NtlbHit: return {false, std::nullopt};
     case CounterName::Bitmap:
-    case CounterName::Checks:
-    case CounterName::FilterHits:
     case CounterName::RecordsPrl:
     case CounterName::RecordsEpml:
     case CounterName::DropsPrl: return {true, std::nullopt};

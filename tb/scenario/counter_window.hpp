@@ -24,7 +24,7 @@ class CounterWindow {
   void close() { closed_ = true; }
 
  private:
-  static constexpr std::size_t kNumEngineCounters = 7;
+  static constexpr std::size_t kNumEngineCounters = kNumCounters;
   using Values = std::array<std::optional<std::uint64_t>, kNumEngineCounters>;
 
   Values snapshot();

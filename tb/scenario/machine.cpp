@@ -66,6 +66,23 @@ void Machine::set(Reg reg, std::uint64_t value) {
   if (reg == Reg::Eptp && !virt_given_) values_[reg_index(Reg::VirtOn)] = value != 0 ? 1 : 0;
 }
 
+void Machine::escape(bool guest, std::uint64_t address) {
+  const Reg first = guest ? Reg::Gfilter : Reg::Vfilter;
+  EscapeFilter wanted = filter(first);
+  wanted.insert(address);
+  for (unsigned lane = 0; lane < EscapeFilter::kBanks; ++lane) set(moved(first, lane), wanted.lanes[lane]);
+}
+
+EscapeFilter Machine::filter(Reg first) const {
+  EscapeFilter result;
+  for (unsigned lane = 0; lane < EscapeFilter::kBanks; ++lane) result.lanes[lane] = get(moved(first, lane));
+  return result;
+}
+
+Segment Machine::segment(Reg first) const {
+  return {get(first), get(moved(first, 1)), get(moved(first, 2)), static_cast<std::uint8_t>(get(moved(first, 3)))};
+}
+
 bool Machine::ac() const { return (get(Reg::Rflags) & kRflagsAc) != 0; }
 
 std::variant<ContextRegs, std::string> Machine::to_context() const {
@@ -93,6 +110,13 @@ std::variant<ContextRegs, std::string> Machine::to_context() const {
   regs.maxphyaddr = static_cast<std::uint8_t>(get(Reg::MaxPhyAddr));
   regs.pml_addr = get(Reg::PmlAddr);
   regs.pml_watermark = static_cast<std::uint16_t>(get(Reg::PmlWatermark));
+  regs.shadow = get(Reg::Shadow) != 0;
+  regs.vseg_miss = get(Reg::VsegMiss) != 0;
+  regs.seg_promote = get(Reg::SegPromote) != 0;
+  regs.gseg = segment(Reg::Gseg);
+  regs.gfilter = filter(Reg::Gfilter);
+  for (unsigned n = 0; n < kMaxVmmSegments; ++n) regs.vseg[n] = segment(vseg_reg(n, SegmentPart::Base));
+  regs.vfilter = filter(Reg::Vfilter);
   return regs;
 }
 

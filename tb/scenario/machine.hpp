@@ -18,6 +18,8 @@ class Machine {
 
   std::uint64_t get(Reg reg) const { return values_[reg_index(reg)]; }
   void set(Reg reg, std::uint64_t value);
+  // Inserts the page of an address in the guest's filter or the VMM's.
+  void escape(bool guest, std::uint64_t address);
 
   // EFLAGS.AC, which each access carries.
   bool ac() const;
@@ -27,6 +29,9 @@ class Machine {
   std::variant<ContextRegs, std::string> to_context() const;
 
  private:
+  Segment segment(Reg first) const;
+  EscapeFilter filter(Reg first) const;
+
   std::array<std::uint64_t, kNumRegs> values_{};
   bool virt_given_ = false;  // virt.on follows eptp until it is written
 };

@@ -96,7 +96,14 @@ struct BodyPrinter {
     return s.count == 1 ? fmt::format("buserr {:#x}", s.addr) : fmt::format("buserr {:#x} {}", s.addr, s.count);
   }
   std::string operator()(const RaceWord& s) const { return fmt::format("race {:#x} {:#x}", s.addr, s.word); }
-  std::string operator()(const AbsentStatement& s) const { return s.text; }
+  std::string operator()(const EscapePage& s) const {
+    return fmt::format("escape {} {:#x}", s.guest ? "guest" : "vmm", s.addr);
+  }
+  std::string operator()(const ShadowRootRow& s) const {
+    return fmt::format("shadowroot {:#x} {:#x} {:#x} {:#x}", s.slot, s.row.guest_root, s.row.shadow_root, s.row.tag);
+  }
+  std::string operator()(const RootDone&) const { return "rootdone"; }
+  std::string operator()(const SyncDone&) const { return "syncdone"; }
 };
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "vmmu/registers.hpp"
+
 namespace vmmu::tb {
 namespace {
 
@@ -11,8 +13,13 @@ constexpr std::uint64_t kAny = ~std::uint64_t{0};
 constexpr std::uint64_t kBit = 1;
 constexpr std::uint64_t k16Bits = 0xffff;
 constexpr std::uint64_t k32Bits = 0xffff'ffff;
-constexpr unsigned kMaxVmmSegments = 16;
-constexpr unsigned kFilterLanes = 4;
+constexpr unsigned kNamedVmmSegments = 16;
+
+std::string vseg_name(unsigned n) { return "vseg" + std::to_string(n); }
+
+void add_filter(std::vector<RegisterName>& table, const std::string& prefix) {
+  for (unsigned lane = 0; lane < EscapeFilter::kBanks; ++lane) table.push_back({prefix + std::to_string(lane), kAny});
+}
 
 void add_segment(std::vector<RegisterName>& table, const std::string& prefix, std::uint64_t attr_max) {
   const std::uint64_t limit_max = (std::uint64_t{1} << 53) - 1;  // architecture, section 4
@@ -42,19 +49,18 @@ std::vector<RegisterName> make_table() {
       {"pmlindex", k16Bits},
       {"virt.on", kBit},
       {"pml.watermark", k16Bits},
+      {"shadow.on", kBit},
+      {"vseg.miss", kBit},
+      {"segpromote.on", kBit},
   };
   add_segment(table, "gseg", 0xf);  // R, W, X, U
-  for (unsigned n = 0; n < kMaxVmmSegments; ++n) {
-    const std::string prefix = "vseg" + std::to_string(n);
-    add_segment(table, prefix, 0x7);  // R, W, X
-    table.push_back({prefix + ".bitmap", kAny});
-  }
-  for (unsigned lane = 0; lane < kFilterLanes; ++lane) {
-    table.push_back({"gfilter." + std::to_string(lane), kAny});
-    table.push_back({"vfilter." + std::to_string(lane), kAny});
-  }
-  for (const char* name :
-       {"shadow.on", "vseg.miss", "prl.on", "prl.double", "epml.on", "epml.trigger", "seglog.on", "segpromote.on"}) {
+  for (unsigned n = 0; n < kMaxVmmSegments; ++n) add_segment(table, vseg_name(n), 0x7);
+  add_filter(table, "gfilter.");
+  add_filter(table, "vfilter.");
+  // Parts that this version does not have.
+  for (unsigned n = kMaxVmmSegments; n < kNamedVmmSegments; ++n) add_segment(table, vseg_name(n), 0x7);
+  for (unsigned n = 0; n < kNamedVmmSegments; ++n) table.push_back({vseg_name(n) + ".bitmap", kAny});
+  for (const char* name : {"prl.on", "prl.double", "epml.on", "epml.trigger", "seglog.on"}) {
     table.push_back({name, kBit});
   }
   for (const char* name : {"prl.index", "prl.watermark", "epml.index", "epml.watermark"}) {
@@ -74,6 +80,15 @@ const std::vector<RegisterName>& table() {
 }  // namespace
 
 const RegisterName& register_name(RegIndex index) { return table()[index]; }
+
+bool build_has(RegIndex index, unsigned vmm_segments, unsigned shadow_roots) {
+  if (!is_present(index)) return false;
+  if (index == reg_index(Reg::Shadow)) return shadow_roots != 0;
+  const bool vmm_level = index == reg_index(Reg::VsegMiss) || index >= reg_index(Reg::Vfilter);
+  if (vmm_level) return vmm_segments != 0;
+  const bool vmm_segment = index >= reg_index(Reg::Vseg) && index < reg_index(Reg::Gfilter);
+  return !vmm_segment || index < reg_index(vseg_reg(vmm_segments, SegmentPart::Base));
+}
 
 std::optional<RegIndex> find_register(std::string_view name) {
   static const std::unordered_map<std::string_view, RegIndex> by_name = [] {

@@ -54,6 +54,7 @@ ScenarioReport ScenarioRun::run() {
       std::visit(*this, s.body);
     }
     drain();
+    for (const Pending& p : pending_) report_.results[p.result].differences.push_back("the access was never answered");
     engine_.on_complete({});
   }
   finish();
@@ -71,15 +72,40 @@ ScenarioReport ScenarioRun::run() {
 // Parts of the architecture that this build does not have.
 std::optional<std::string> ScenarioRun::missing_part() const {
   for (const Statement& s : scenario_.statements) {
-    if (s.ctx >= engine_.num_contexts()) return fmt::format("line {}: the build has no context {}", s.at.line, s.ctx);
-    if (const auto* write = std::get_if<RegWrite>(&s.body); write != nullptr && !is_present(write->reg)) {
-      return fmt::format("line {}: the build has no register {}", s.at.line, register_name(write->reg).name);
-    }
-    if (const auto* absent = std::get_if<AbsentStatement>(&s.body)) {
-      return fmt::format("line {}: the build has nothing for `{}`", s.at.line, absent->text);
-    }
+    if (std::optional<std::string> what = missing_part(s))
+      return fmt::format("line {}: the build has {}", s.at.line, *what);
   }
   return std::nullopt;
+}
+
+std::optional<std::string> ScenarioRun::missing_part(const Statement& s) const {
+  if (s.ctx >= engine_.num_contexts()) return fmt::format("no context {}", s.ctx);
+  if (const auto* write = std::get_if<RegWrite>(&s.body)) {
+    if (build_has(write->reg, engine_.num_vmm_segments(), engine_.shadow_roots())) return std::nullopt;
+    return fmt::format("no register {}", register_name(write->reg).name);
+  }
+  const auto* escape = std::get_if<EscapePage>(&s.body);
+  if (escape != nullptr && !escape->guest && engine_.num_vmm_segments() == 0) return "no filter of VMM segments";
+  const auto* row = std::get_if<ShadowRootRow>(&s.body);
+  const bool shadow =
+      row != nullptr || std::holds_alternative<RootDone>(s.body) || std::holds_alternative<SyncDone>(s.body);
+  if (shadow && engine_.shadow_roots() == 0) return "no shadow roots";
+  return std::nullopt;
+}
+
+// The preamble ends with the first statement that is more than state: before it, `mem`, `poke`, filters and shadow
+// roots are there when the first COMMIT comes.
+void ScenarioRun::find_preamble() {
+  const auto is_state = [](const Statement& s) {
+    return is_register_verb(s, RegVerb::Set) || std::holds_alternative<MemWords>(s.body) ||
+           std::holds_alternative<PokeWord>(s.body) || std::holds_alternative<EscapePage>(s.body) ||
+           std::holds_alternative<ShadowRootRow>(s.body);
+  };
+  preamble_end_ = scenario_.statements.data();
+  for (const Statement& s : scenario_.statements) {
+    if (!is_state(s)) break;
+    preamble_end_ = &s + 1;
+  }
 }
 
 // Reset, registers as `set`, COMMIT. Returns why the scenario cannot be run.
@@ -92,11 +118,17 @@ std::optional<std::string> ScenarioRun::prepare() {
   contexts_.assign(engine_.num_contexts(), Context{machine, machine, index, ""});
   std::vector<bool> used(engine_.num_contexts(), false);
   used[0] = true;
+  find_preamble();
   for (const Statement& s : scenario_.statements) {
     used[s.ctx] = true;
-    if (!is_register_verb(s, RegVerb::Set)) continue;
-    const auto& write = std::get<RegWrite>(s.body);
-    contexts_[s.ctx].staged.set(static_cast<Reg>(write.reg), write.value);
+    Machine& staged = contexts_[s.ctx].staged;
+    if (is_register_verb(s, RegVerb::Set)) {
+      const auto& write = std::get<RegWrite>(s.body);
+      staged.set(static_cast<Reg>(write.reg), write.value);
+    }
+    if (&s >= preamble_end_) continue;
+    if (const auto* escape = std::get_if<EscapePage>(&s.body)) staged.escape(escape->guest, escape->addr);
+    if (const auto* root = std::get_if<ShadowRootRow>(&s.body)) engine_.set_shadow_row(s.ctx, root->slot, root->row);
   }
   for (unsigned ctx = 0; ctx < used.size(); ++ctx) {
     if (!used[ctx]) continue;
@@ -272,7 +304,21 @@ void ScenarioRun::operator()(const RaceWord& s) {
   if (options_.relaxed) raced_.insert(s.addr);
 }
 
-void ScenarioRun::operator()(const AbsentStatement&) {}  // missing_part() refused the scenario
+void ScenarioRun::operator()(const EscapePage& s) {
+  if (in_preamble()) return;  // prepare() did it
+  context().staged.escape(s.guest, s.addr);
+  commit_now();
+}
+
+void ScenarioRun::operator()(const ShadowRootRow& s) {
+  if (!in_preamble()) engine_.set_shadow_row(statement_->ctx, s.slot, s.row);
+}
+
+void ScenarioRun::operator()(const RootDone&) { engine_.root_done(statement_->ctx); }
+
+void ScenarioRun::operator()(const SyncDone&) {
+  if (!engine_.sync_done(statement_->ctx)) note("no invalidation waits for it");
+}
 
 ScenarioReport run_scenario(Engine& engine, const Scenario& scenario, const RunOptions& options) {
   return ScenarioRun(engine, scenario, options).run();

@@ -32,7 +32,10 @@ class ScenarioRun {
   void operator()(const ExpectEvent& s);
   void operator()(const BusErrors& s);
   void operator()(const RaceWord& s);
-  void operator()(const AbsentStatement& s);
+  void operator()(const EscapePage& s);
+  void operator()(const ShadowRootRow& s);
+  void operator()(const RootDone& s);
+  void operator()(const SyncDone& s);
 
  private:
   struct Context {
@@ -49,6 +52,9 @@ class ScenarioRun {
   };
 
   std::optional<std::string> missing_part() const;
+  std::optional<std::string> missing_part(const Statement& s) const;
+  void find_preamble();
+  bool in_preamble() const { return statement_ < preamble_end_; }
   std::optional<std::string> prepare();
   void answer_unsupported();
   void finish();
@@ -67,6 +73,7 @@ class ScenarioRun {
 
   void complete(const AccessRecord& record);
   void drain();
+  bool held(const Pending& p) { return engine_.held(p.access.ctx); }
   void check_issued_changes();
   bool window_judgeable();
 
@@ -75,6 +82,8 @@ class ScenarioRun {
   const RunOptions options_;
   ScenarioReport report_;
   const Statement* statement_ = nullptr;  // the one being run
+  // Before it, filters and shadow roots are part of the state that the first COMMIT finds.
+  const Statement* preamble_end_ = nullptr;
   std::vector<Context> contexts_;
   std::vector<Pending> pending_;  // issued since the last sync
   bool counts_ = false;           // the scenario has counter expectations

@@ -27,9 +27,6 @@ Enum read_word(LineReader& line, std::string_view expected) {
   return value.value_or(Enum{});
 }
 
-// Numbers as they are printed back.
-void add_number(std::string& text, std::uint64_t value) { text += fmt::format(" {:#x}", value); }
-
 RegWrite read_register(LineReader& line, RegVerb verb) {
   const Position at = line.here();
   const std::string_view name = line.take("the name of a register");
@@ -129,25 +126,25 @@ BusErrors read_buserr(LineReader& line) {
   return errors;
 }
 
-// escape guest|vmm ADDR, shadowroot SLOT GUESTROOT SHADOWROOT TAG, rootdone, syncdone
-AbsentStatement read_absent(LineReader& line, std::string_view verb) {
-  AbsentStatement absent{std::string(verb)};
-  if (verb == "escape") {
-    const Position at = line.here();
-    const std::string_view level = line.take("guest or vmm");
-    if (level != "guest" && level != "vmm") {
-      line.fail(at, fmt::format("expected guest or vmm, found {}", quoted(level)));
-    }
-    absent.text += ' ';
-    absent.text += level;
-    add_number(absent.text, line.number("an address"));
-  } else if (verb == "shadowroot") {
-    add_number(absent.text, line.number("a slot 0 .. 7", 7));
-    add_number(absent.text, line.number("a guest root"));
-    add_number(absent.text, line.number("a shadow root"));
-    add_number(absent.text, line.number("a tag"));
-  }
-  return absent;
+EscapePage read_escape(LineReader& line) {
+  EscapePage escape;
+  const Position at = line.here();
+  const std::string_view level = line.take("guest or vmm");
+  if (level != "guest" && level != "vmm") line.fail(at, fmt::format("expected guest or vmm, found {}", quoted(level)));
+  escape.guest = level == "guest";
+  escape.addr = line.number("an address");
+  return escape;
+}
+
+// shadowroot SLOT GUESTROOT SHADOWROOT TAG
+ShadowRootRow read_shadow_root(LineReader& line) {
+  ShadowRootRow root;
+  root.slot = static_cast<unsigned>(line.number("a slot 0 .. 7", kShadowRows - 1));
+  root.row.guest_root = line.number("a guest root");
+  root.row.shadow_root = line.number("a shadow root");
+  root.row.tag = line.number("a tag");
+  root.row.valid = true;
+  return root;
 }
 
 bool is_one_of(std::string_view verb, std::initializer_list<std::string_view> words) {
@@ -198,8 +195,14 @@ Statement read_statement(LineReader& line, std::vector<EntryChange>* entries) {
   } else if (verb == "race") {
     const PokeWord race = read_poke(line);
     statement.body = RaceWord{race.addr, race.word};
-  } else if (is_one_of(verb, {"escape", "shadowroot", "rootdone", "syncdone"})) {
-    statement.body = read_absent(line, verb);
+  } else if (verb == "escape") {
+    statement.body = read_escape(line);
+  } else if (verb == "shadowroot") {
+    statement.body = read_shadow_root(line);
+  } else if (verb == "rootdone") {
+    statement.body = RootDone{};
+  } else if (verb == "syncdone") {
+    statement.body = SyncDone{};
   } else {
     line.fail(statement.at, fmt::format("expected a statement or `end`, found {}", quoted(verb)));
   }

@@ -149,18 +149,14 @@ TEST_CASE("runner: registers that name no mode of this MMU answer unsup", "[runn
                           "set eptp 0x1001e\nset virt.on 0",
                           "set maxphyaddr 31",
                           "set cr3 0x4000000000000",
-                          "set gseg.base 0",
                           "set shadow.on 1",
+                          "set vseg4.base 0",
+                          "set vseg0.bitmap 0",
+                          "set gseg.base 0x1000\nset gseg.limit 0x3000\nset gseg.offset 0xffffffffffffe000",
+                          "set vseg0.limit 0x1000",
                           "set prl.on 1",
                           "set epml.on 1",
                           "set seglog.on 1",
-                          "set vseg.miss 1",
-                          "set vfilter.0 1",
-                          "set segpromote.on 1",
-                          "escape guest 0",
-                          "shadowroot 0 0 0 0",
-                          "rootdone",
-                          "syncdone",
                           "set cr3 0x1000 ctx 9"}) {
     INFO(set);
     const auto result = run(set + access);
@@ -168,6 +164,20 @@ TEST_CASE("runner: registers that name no mode of this MMU answer unsup", "[runn
     CHECK(result->report.mismatches == 0);
     CHECK_FALSE(result->report.unsupported_because.empty());
   }
+}
+
+TEST_CASE("runner: segments and shadow roots that the build lacks answer unsup", "[runner]") {
+  for (const char* line : {"set vseg2.base 0", "set vseg3.attr 7", "set shadow.on 0", "shadowroot 0 0 0 0", "rootdone",
+                           "syncdone"}) {
+    INFO(line);
+    const std::string text = line + std::string("\naccess r u 0x0");
+    CHECK(unsupported(text, Preset::Tiny) == 1);
+    CHECK(unsupported(text, Preset::Server) == 0);
+  }
+  CHECK(unsupported("set vseg1.base 0\naccess r u 0x0", Preset::Tiny) == 0);
+  CHECK(unsupported("set vseg1.base 0\naccess r u 0x0", Preset::Paper) == 1);
+  CHECK(unsupported("set gseg.base 0\nset vseg.miss 1\nset vfilter.0 1\nescape vmm 0\naccess r u 0x0",
+                    Preset::Paper) == 0);
 }
 
 TEST_CASE("runner: a width beyond the build answers unsup", "[runner]") {

@@ -60,8 +60,8 @@ class RigFixture {
   std::uint64_t accepted = 0;  // cycle of acceptance of the last run()
   std::uint64_t cycles = 0;    // from there to its response
 
- private:
-  static RigOptions options(Preset preset, unsigned latency, std::uint64_t seed) {
+ protected:
+  static RigOptions options(Preset preset, unsigned latency, std::uint64_t seed = 1) {
     RigOptions o;
     o.preset = preset;
     o.device.seed = seed;
@@ -69,6 +69,8 @@ class RigFixture {
     if (const char* wave = std::getenv("VMMU_WAVE")) o.device.wave_file = wave;
     return o;
   }
+
+ private:
   std::uint64_t translated_ = 0;
   bool failed_ = false;
 };

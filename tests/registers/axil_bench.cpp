@@ -44,7 +44,8 @@ void AxilBench::reset() {
   reads_.clear();
   writes_.clear();
   ar_taken_ = aw_taken_ = w_taken_ = 0;
-  r_waited_ = b_waited_ = inv_pending_ = false;
+  r_waited_ = b_waited_ = false;
+  inv_waiting_.clear();
   sent_ = answered_ = 0;
   m.s_axil_arvalid = m.s_axil_awvalid = m.s_axil_wvalid = 0;
   m.s_axil_awprot = m.s_axil_arprot = 0;
@@ -107,7 +108,10 @@ void AxilBench::cycle() {
   if (aw) m.s_axil_awvalid = 0;
   if (w) m.s_axil_wvalid = 0;
   if (req) m.req_valid_i = 0;
-  if (inv) m.inv_req_valid_i = 0;
+  if (inv) {
+    m.inv_req_valid_i = 0;
+    inv_waiting_.insert(m.inv_req_id_i);
+  }
   ar_taken_ += ar;
   aw_taken_ += aw;
   w_taken_ += w;
@@ -172,8 +176,8 @@ void AxilBench::sample_response() {
 }
 
 void AxilBench::sample_invalidation() {
-  if (!inv_pending_) return error("acknowledgement of an invalidation that nobody asked for");
-  inv_pending_ = false;
+  if (inv_waiting_.erase(model_->inv_rsp_id_o) == 0)
+    return error("acknowledgement of an invalidation that nobody asked for");
   inv_error_ = model_->inv_rsp_error_o;
 }
 
@@ -285,7 +289,7 @@ Answer AxilBench::translate(GuestVirt gva, unsigned ctx, Op op) {
   return last_;
 }
 
-void AxilBench::start_invalidation(const Invalidation& inv) {
+unsigned AxilBench::start_invalidation(const Invalidation& inv) {
   Vvmmu_axil& m = *model_;
   m.inv_req_valid_i = 1;
   m.inv_req_op_i = static_cast<unsigned char>(inv.op);
@@ -293,12 +297,24 @@ void AxilBench::start_invalidation(const Invalidation& inv) {
   m.inv_req_addr_i = inv.addr;
   m.inv_req_pcid_i = inv.pcid;
   m.inv_req_vpid_i = inv.vpid;
-  inv_pending_ = true;
+  // The ids above are those of the guest pages.
+  constexpr unsigned kIds = 0xf0;
+  do {
+    next_inv_id_ = (next_inv_id_ + 1) % kIds;
+  } while (inv_waiting_.count(next_inv_id_) != 0);
+  m.inv_req_id_i = static_cast<unsigned char>(next_inv_id_);
+  return next_inv_id_;
+}
+
+bool AxilBench::invalidation_presented() const { return model_->inv_req_valid_i; }
+
+bool AxilBench::invalidation_pending(unsigned id) const {
+  return (invalidation_presented() && model_->inv_req_id_i == id) || inv_waiting_.count(id) != 0;
 }
 
 bool AxilBench::invalidate(const Invalidation& inv) {
-  start_invalidation(inv);
-  until([&] { return !inv_pending_; }, "acknowledgement of an invalidation");
+  const unsigned id = start_invalidation(inv);
+  until([&] { return !invalidation_pending(id); }, "acknowledgement of an invalidation");
   return !inv_error_;
 }
 

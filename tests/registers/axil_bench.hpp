@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -77,10 +78,13 @@ class AxilBench {
   unsigned outstanding() const { return sent_ - answered_; }
   void wait_answers();
 
-  // The system's invalidation port. False: error reply.
+  // The system's invalidation port. False: error reply. start_... presents it and returns its id; only when none is
+  // presented. Several may wait for their acknowledgement.
   bool invalidate(const Invalidation& inv);
-  void start_invalidation(const Invalidation& inv);
-  bool invalidation_pending() const { return inv_pending_; }
+  unsigned start_invalidation(const Invalidation& inv);
+  bool invalidation_presented() const;  // and not taken yet
+  bool invalidation_pending() const { return invalidation_presented() || !inv_waiting_.empty(); }
+  bool invalidation_pending(unsigned id) const;
 
   bool irq_host() const { return irq_host_; }
   std::uint16_t irq_guest() const { return irq_guest_; }
@@ -123,7 +127,9 @@ class AxilBench {
 
   unsigned sent_ = 0, answered_ = 0;
   Answer last_;
-  bool inv_pending_ = false, inv_error_ = false;
+  std::set<unsigned> inv_waiting_;  // ids taken and not acknowledged
+  unsigned next_inv_id_ = 0;
+  bool inv_error_ = false;
   bool irq_host_ = false;
   std::uint16_t irq_guest_ = 0;
   std::vector<std::string> errors_;

@@ -97,11 +97,12 @@ TEST_CASE("registers: the words of a 64-bit register are written one without the
     bench.put(addr, 0x33333333);
     CHECK(bench.get(info, ctx, index) == (0x1111111133333333 & info.writable));
     bench.put(addr + 4, 0x44444444);
+    CHECK(bench.get(addr + 4) == (0x44444444 & (info.writable >> 32)));
     CHECK(bench.get(info, ctx, index) == (0x4444444433333333 & info.writable));
     ++checked;
   });
-  // CR3, EPTP, PML_ADDR, INV_ADDR, BASE, LIMIT and OFFSET of a guest and four VMM segments, two filters
-  CHECK(checked == (4 + 3 * 5 + 8) * contexts());
+  // CR3, EPTP, PML_ADDR, INV_ADDR, BASE, LIMIT and OFFSET of a guest and four VMM segments, two filters, shadow roots
+  CHECK(checked == (4 + 3 * 5 + 8 + 2 * 8) * contexts());
 }
 
 TEST_CASE("registers: a read-only register refuses writes and keeps its value", "[registers]") {

@@ -33,6 +33,9 @@ class Mmu {
   // LOAD_CR3 with a value that fits MAXPHYADDR, bit 63 taken off. Under SHADOW the root is looked up.
   void load_cr3(unsigned ctx, std::uint64_t cr3);
   const ContextRegs& active(unsigned ctx) const;
+  // Makes registers active that were so before, with the shadow root that they had: neither judged nor looked up, and
+  // no event. For a checker that goes back to what a request was accepted under.
+  void restore(unsigned ctx, const ContextRegs& regs, std::uint64_t shadow_root);
 
   // Shadow paging. A row may change at any time; it counts at the next search: COMMIT, load_cr3() or root_done(). A
   // search that finds nothing raises Event::ShadowRoot and holds the context: no access of it may be made until a later

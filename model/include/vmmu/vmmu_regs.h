@@ -524,6 +524,78 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_HOST__VFILTER__BITS_bw 64
 #define VMMU_HOST__VFILTER__BITS_reset 0x0
 
+// reg - vmmu_root_row::guest_root
+#define VMMU_ROOT_ROW__GUEST_ROOT__ROOT_bm 0xffffffffff000
+#define VMMU_ROOT_ROW__GUEST_ROOT__ROOT_bp 12
+#define VMMU_ROOT_ROW__GUEST_ROOT__ROOT_bw 40
+#define VMMU_ROOT_ROW__GUEST_ROOT__ROOT_reset 0x0
+
+// reg - vmmu_root_row::shadow_root
+#define VMMU_ROOT_ROW__SHADOW_ROOT__ROOT_bm 0xffffffffff000
+#define VMMU_ROOT_ROW__SHADOW_ROOT__ROOT_bp 12
+#define VMMU_ROOT_ROW__SHADOW_ROOT__ROOT_bw 40
+#define VMMU_ROOT_ROW__SHADOW_ROOT__ROOT_reset 0x0
+
+// reg - vmmu_root_row::tag
+#define VMMU_ROOT_ROW__TAG__PCID_bm 0xfff
+#define VMMU_ROOT_ROW__TAG__PCID_bp 0
+#define VMMU_ROOT_ROW__TAG__PCID_bw 12
+#define VMMU_ROOT_ROW__TAG__PCID_reset 0x0
+#define VMMU_ROOT_ROW__TAG__VPID_bm 0xffff000
+#define VMMU_ROOT_ROW__TAG__VPID_bp 12
+#define VMMU_ROOT_ROW__TAG__VPID_bw 16
+#define VMMU_ROOT_ROW__TAG__VPID_reset 0x0
+
+// reg - vmmu_root_row::valid
+#define VMMU_ROOT_ROW__VALID__ROW_VALID_bm 0x1
+#define VMMU_ROOT_ROW__VALID__ROW_VALID_bp 0
+#define VMMU_ROOT_ROW__VALID__ROW_VALID_bw 1
+#define VMMU_ROOT_ROW__VALID__ROW_VALID_reset 0x0
+
+// regfile - vmmu_root_row
+typedef struct __attribute__ ((__packed__)) {
+    uint64_t guest_root;
+    uint64_t shadow_root;
+    uint32_t tag;
+    uint8_t RESERVED_14_17[0x4];
+    uint32_t valid;
+    uint8_t RESERVED_1c_1f[0x4];
+} vmmu_root_row__stride20_t;
+
+// reg - vmmu_host::root_done
+#define VMMU_HOST__ROOT_DONE__ANY_bm 0xffffffff
+#define VMMU_HOST__ROOT_DONE__ANY_bp 0
+#define VMMU_HOST__ROOT_DONE__ANY_bw 32
+#define VMMU_HOST__ROOT_DONE__ANY_reset 0x0
+
+// reg - vmmu_host::sync_op
+#define VMMU_HOST__SYNC_OP__OP_bm 0xf
+#define VMMU_HOST__SYNC_OP__OP_bp 0
+#define VMMU_HOST__SYNC_OP__OP_bw 4
+#define VMMU_HOST__SYNC_OP__OP_reset 0x0
+#define VMMU_HOST__SYNC_OP__PENDING_bm 0x100
+#define VMMU_HOST__SYNC_OP__PENDING_bp 8
+#define VMMU_HOST__SYNC_OP__PENDING_bw 1
+#define VMMU_HOST__SYNC_OP__PENDING_reset 0x0
+
+// reg - vmmu_host::sync_addr
+#define VMMU_HOST__SYNC_ADDR__GVA_bm 0xffffffffffffffff
+#define VMMU_HOST__SYNC_ADDR__GVA_bp 0
+#define VMMU_HOST__SYNC_ADDR__GVA_bw 64
+#define VMMU_HOST__SYNC_ADDR__GVA_reset 0x0
+
+// reg - vmmu_host::sync_pcid
+#define VMMU_HOST__SYNC_PCID__PCID_bm 0xfff
+#define VMMU_HOST__SYNC_PCID__PCID_bp 0
+#define VMMU_HOST__SYNC_PCID__PCID_bw 12
+#define VMMU_HOST__SYNC_PCID__PCID_reset 0x0
+
+// reg - vmmu_host::sync_done
+#define VMMU_HOST__SYNC_DONE__ANY_bm 0xffffffff
+#define VMMU_HOST__SYNC_DONE__ANY_bp 0
+#define VMMU_HOST__SYNC_DONE__ANY_bw 32
+#define VMMU_HOST__SYNC_DONE__ANY_reset 0x0
+
 // regfile - vmmu_host
 typedef struct __attribute__ ((__packed__)) {
     uint32_t ctrl;
@@ -570,6 +642,16 @@ typedef struct __attribute__ ((__packed__)) {
     vmmu_vseg__stride40_t vseg[4];
     uint8_t RESERVED_500_5ff[0x100];
     uint64_t vfilter[4];
+    uint8_t RESERVED_620_6ff[0xe0];
+    vmmu_root_row__stride20_t shadow_root_row[8];
+    uint32_t root_done;
+    uint8_t RESERVED_804_807[0x4];
+    uint32_t sync_op;
+    uint8_t RESERVED_80c_80f[0x4];
+    uint64_t sync_addr;
+    uint32_t sync_pcid;
+    uint8_t RESERVED_81c_81f[0x4];
+    uint32_t sync_done;
 } vmmu_host_t;
 
 // reg - vmmu_guest::inv_addr
@@ -678,7 +760,7 @@ typedef struct __attribute__ ((__packed__)) {
 // regfile - vmmu_context
 typedef struct __attribute__ ((__packed__)) {
     vmmu_host_t host;
-    uint8_t RESERVED_620_fff[0x9e0];
+    uint8_t RESERVED_824_fff[0x7dc];
     vmmu_guest_t guest;
     uint8_t RESERVED_1080_1fff[0xf80];
 } vmmu_context__stride2000_t;
