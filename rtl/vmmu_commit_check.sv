@@ -146,5 +146,5 @@ module vmmu_commit_check
   assign unused_bits = ^{staged_i, seg.attr, vmm.attr, one, other};
 
   `VMMU_ASSERT(EmptySegmentsAreNeverRefused_A,
-               ready_o && !vmm_full_q && !guest_full_q |-> !(overlap_q || vmm_wraps_q || guest_wraps_q))
+               ready_o && !vmm_full_q && !guest_full_q -> !(overlap_q || vmm_wraps_q || guest_wraps_q))
 endmodule

@@ -56,6 +56,7 @@ module vmmu_fifo_proof #(
     for (int unsigned i = 0; i < Depth; i++) begin
       if (pop_i) begin
         if (i + 1 < Depth) item_q[i] <= item_q[i+1];
+        // The places behind the last item hold anything.
         if (push_i && (items_q == CountWidth'(i + 1))) item_q[i] <= data_i;
       end else if (push_i && (items_q == CountWidth'(i))) begin
         item_q[i] <= data_i;
@@ -66,7 +67,7 @@ module vmmu_fifo_proof #(
   // ---------------------------------------------------------------- the user's side
   always_comb begin
     if (start_q) assume (!rst_ni);
-    assume (!(push_i && full));
+    assume (!(push_i && full && !pop_i));
     assume (!(pop_i && !valid));
   end
 

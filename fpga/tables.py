@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Writes the area and clock tables of docs/area.md and README.md from the results of scripts/fpga.
+
+Usage: fpga/tables.py [--check]
+
+The results are fpga/results/PRESET.json (scripts/fpga --preset P --save). With --check nothing is written, and the exit
+status tells whether the tables are those of the results.
+"""
+import json
+import re
+import sys
+
+AREA, README = "docs/area.md", "README.md"
+RAMS = re.compile(r"LUT4, (\d+) FF, (\d+) RAM16x4, (\d+) DP16KD")
+GOALS = {"tiny": ("12,000", "90"), "server": ("45,000", "60")}
+
+
+def load(preset):
+    try:
+        with open(f"fpga/results/{preset}.json", encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return None
+
+
+def number(value):
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def routed(preset, rows):
+    """Area and clock of the routed design, and its worst paths; nothing when the preset was only synthesized."""
+    by_name = {row["name"]: row for row in rows}
+    clock = next((row for row in rows if row["name"].startswith(f"{preset}: clock")), None)
+    if clock is None:
+        return ["Not placed and routed."]
+    cells = [by_name[f"{preset}: {what}"]["measured"]
+             for what in ("LUT4", "flip-flops", "distributed RAM", "block RAM")]
+    lines = ["| | LUT4 | flip-flops | RAM 16x4 | block RAM | clock |", "|---|---|---|---|---|---|",
+             f"| goal | <= {GOALS[preset][0]} | | | | >= {GOALS[preset][1]} MHz |",
+             f"| {clock['name'].split(', ')[1]} | " + " | ".join(number(c) for c in cells) +
+             f" | {clock['measured']} MHz |", "", "| ns | from | to |", "|---|---|---|"]
+    for row in rows:
+        if path := re.match(rf"{preset}: path (\S+) -> (\S+)$", row["name"]):
+            lines.append(f"| {row['measured']} | `{path[1]}` | `{path[2]}` |")
+    return lines
+
+
+def blocks(preset, rows):
+    """Area of each block of at least 100 LUT4, and the sum of all."""
+    lines = ["| block | LUT4 | flip-flops | RAM 16x4 | block RAM |", "|---|---|---|---|---|"]
+    for row in rows:
+        rams = RAMS.match(row["unit"])
+        if not rams or (isinstance(row["measured"], int) and row["measured"] < 100):
+            continue
+        total = row["name"].endswith("sum of the blocks")
+        name = "**sum of all blocks**" if total else f"`{row['name']}`"
+        lines.append(f"| {name} | " + " | ".join(number(int(n)) for n in (row["measured"], *rams.groups())) + " |")
+    return lines
+
+
+def replaced(text, name, lines):
+    begin, end = f"<!-- fpga/tables.py: {name} -->\n", "<!-- end -->\n"
+    start = text.index(begin) + len(begin)
+    return text[:start] + "\n".join(lines) + "\n" + text[text.index(end, start):]
+
+
+def cell(preset, rows, what):
+    """A cell of the README: the routed figure where there is one, else the synthesized one."""
+    goal = GOALS[preset][0 if what == "LUT4" else 1]
+    if what == "clock":
+        found = next((r["measured"] for r in rows if r["name"].startswith(f"{preset}: clock")), None)
+        return f"not measured ({goal} MHz)" if found is None else f"{found} ({goal})"
+    found = next((r["measured"] for r in rows if r["name"] == f"{preset}: LUT4"), None)
+    if found is not None:
+        return f"{number(found)} ({goal})"
+    total = next(r["measured"] for r in rows if r["name"] == f"{preset}, sum of the blocks")
+    return f"{number(total)} ({goal}), synthesized"
+
+
+def main():
+    results = {preset: load(preset) for preset in GOALS}
+    with open(AREA, encoding="utf-8") as file:
+        area = before_area = file.read()
+    with open(README, encoding="utf-8") as file:
+        readme = before_readme = file.read()
+    for preset, rows in results.items():
+        if rows is None:
+            continue
+        for kind, table in (("routed", routed), ("blocks", blocks)):
+            if f"<!-- fpga/tables.py: {preset} {kind} -->\n" in area:
+                area = replaced(area, f"{preset} {kind}", table(preset, rows))
+    if None not in results.values():
+        rows = {what: [cell(p, results[p], what) for p in ("server", "tiny")] for what in ("LUT4", "clock")}
+        readme = re.sub(r"(\| ECP5 [^|]*LUT4 \(goal\)) \|.*",
+                        lambda m: f"{m[1]} | not measured | {rows['LUT4'][0]} | as `server` | {rows['LUT4'][1]} |", readme)
+        readme = re.sub(r"(\| clock placed and routed \(goal\)) \|.*",
+                        lambda m: f"{m[1]} | not measured | {rows['clock'][0]} | not measured | {rows['clock'][1]} MHz |",
+                        readme)
+    if "--check" in sys.argv[1:]:
+        if (area, readme) != (before_area, before_readme):
+            sys.exit("the tables of docs/area.md and README.md are not those of fpga/results; run fpga/tables.py")
+        return
+    with open(AREA, "w", encoding="utf-8") as file:
+        file.write(area)
+    with open(README, "w", encoding="utf-8") as file:
+        file.write(readme)
+
+
+if __name__ == "__main__":
+    main()
