@@ -142,7 +142,7 @@ TEST_CASE("replay command: unusable options end with status 2 and nothing writte
   const std::string trace = folder.file("trace", kText) + " --engine model --out " + folder.path("out");
   for (const char* options :
        {"--modes vmm-direct", "--modes bogus", "--guest-page thp", "--vmm-page 3M", "--limit 0", "--limit many",
-        "--jobs 0", "--modes native --vmm-page 4K", "--nonsense", "--preset huge"}) {
+        "--jobs 0", "--modes native --vmm-page 4K", "--nonsense", "--preset huge", "--axi"}) {
     INFO(options);
     const Outcome outcome = replay(folder, trace + " " + options);
     CHECK(outcome.status == 2);
