@@ -197,7 +197,7 @@ TEST_CASE("replay command: unusable options end with status 2 and nothing writte
   const std::string trace = folder.file("trace", kText) + " --engine model --out " + folder.path("out");
   for (const char* options :
        {"--modes bogus", "--modes native,vmm", "--guest-page huge", "--vmm-page thp", "--vmm-page 3M", "--limit 0",
-        "--limit many", "--jobs 0", "--nonsense", "--preset huge", "--preset tiny --modes shadow"}) {
+        "--limit many", "--jobs 0", "--nonsense", "--preset huge", "--preset tiny --modes shadow", "--axi"}) {
     INFO(options);
     const Outcome outcome = replay(folder, trace + " " + options);
     CHECK(outcome.status == 2);
