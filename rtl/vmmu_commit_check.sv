@@ -42,8 +42,9 @@ module vmmu_commit_check
   always_comb begin
     vmm = '0;
     for (int unsigned n = 0; n < Cfg.NumVmmSegments; n++) if (step_q == StepBits'(n)) vmm = staged_i.vseg[n];
-    seg = (step_q == StepBits'(Guest)) ? staged_i.gseg
-                                       : '{base: 52'(vmm.base), limit: 52'(vmm.limit), offset: vmm.offset, attr: vmm.attr};
+    seg = (step_q == StepBits'(Guest))
+        ? staged_i.gseg
+        : '{base: 52'(vmm.base), limit: 52'(vmm.limit), offset: vmm.offset, attr: vmm.attr};
   end
   // The image of a segment may not go over the end of the 64-bit space: its first page is not behind its last one.
   logic full, wraps;
