@@ -142,7 +142,7 @@ module vmmu_top
       .clk_i, .rst_ni,
       .push_i(miss && !at_l1), .miss_i(missed), .full_o(queue_full),
       .valid_o(head_valid), .ready_i(head_taken), .miss_o(head),
-      .uncache_i(`VMMU_MUT(30, cover_valid, 1'b0) || space_flush), .hold_i(hold)
+      .uncache_i(`VMMU_MUT(80, cover_valid, 1'b0) || space_flush), .hold_i(hold)
   );
 
   // ---------------------------------------------------------------- segments
