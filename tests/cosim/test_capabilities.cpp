@@ -79,10 +79,11 @@ TEST_CASE("registers: COMMIT is decided within 24 cycles, 7 more while segments 
     const ContextRegs regs = tables.regs(plain_regs());
     f.commit(0, regs);
     f.commit(1, regs);
+    // From the cycle in which the write is accepted to the one in which it is answered.
     const auto commit = [&](unsigned ctx) {
       const std::uint64_t before = f.rig.now();
       REQUIRE(f.rig.write_register(reg::host(ctx, reg::Host::Commit), 1));
-      return f.rig.now() - before;
+      return f.rig.now() - before - 1;
     };
     std::uint64_t longest = 0, longest_judging = 0;
     for (unsigned i = 0; i < 8; ++i) {
