@@ -12,7 +12,7 @@ module vmmu_commit_check
     input  logic        clk_i,
     input  logic        rst_ni,
     input  logic [$clog2(Cfg.NumContexts)-1:0] ctx_i,
-    input  logic        changed_i,    // a staged segment register is written in this cycle
+    input  logic        changed_i,    // staged segment registers are written or cleared in this cycle
     input  regs_t       staged_i,     // of ctx_i
     input  logic        shadow_on_i,  // SHADOW of the active registers of ctx_i
     output logic        ready_o,      // both reasons are those of the staged registers

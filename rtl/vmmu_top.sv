@@ -135,14 +135,14 @@ module vmmu_top
 
   // ---------------------------------------------------------------- misses and walks
   logic  head_valid, head_ready, head_taken;
-  miss_t head;
   logic [2*Contexts-1:0] hold;
+  miss_t head;
   logic cover_valid;  // an invalidation arrives
   vmmu_miss_queue #(.Depth(Cfg.MissQueue), .Contexts(Contexts)) u_miss_queue (
       .clk_i, .rst_ni,
       .push_i(miss && !at_l1), .miss_i(missed), .full_o(queue_full),
       .valid_o(head_valid), .ready_i(head_taken), .miss_o(head),
-      .uncache_i(`VMMU_MUT(30, cover_valid, 1'b0) || space_flush), .hold_i(hold)
+      .uncache_i(`VMMU_MUT(80, cover_valid, 1'b0) || space_flush), .hold_i(hold)
   );
 
   // ---------------------------------------------------------------- segments
@@ -286,7 +286,7 @@ module vmmu_top
   logic [11:0] reg_offset;
   logic reg_guest;
   logic staged_we, staged_known, staged_wide, staged_wait, commit_valid, commit_done, commit_busy;
-  logic [63:0] staged_rdata, counter;
+  logic [63:0] staged_rdata, shadow_rdata, counter;
   logic [7:0] commit_reject;
   logic [4:0] counter_index;
 
@@ -320,7 +320,6 @@ module vmmu_top
 
   // ---------------------------------------------------------------- shadow paging
   logic shadow_we, shadow_known, shadow_wide, shadow_error, sync_full, sync_push, sync_valid, sync_take;
-  logic [63:0] shadow_rdata;
   inv_req_t sync_new, sync_done;
   assign bank_ready = ctx_ready && shadow_ready;
   vmmu_shadow_unit #(.Cfg(Cfg)) u_shadow (

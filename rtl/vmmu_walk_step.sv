@@ -78,7 +78,7 @@ module vmmu_walk_step
   assign pml_on    = regs_i.ctrl[CtrlPmlEn] && ept_ad;
   assign mbe       = regs_i.ctrl[CtrlMbe];
   assign shadow    = regs_i.ctrl[CtrlShadow];
-  assign vseg_miss = `VMMU_MUT(31, regs_i.ctrl[CtrlVirt] && !shadow && regs_i.ctrl[CtrlVsegMiss], 1'b0);
+  assign vseg_miss = `VMMU_MUT(81, regs_i.ctrl[CtrlVirt] && !shadow && regs_i.ctrl[CtrlVsegMiss], 1'b0);
 
   logic begins, reply, guest_read, nested_read, guest_flag, nested_flag, log_retry;
   assign begins      = (step_i == StepStart) || ((step_i == StepResume) && (walk_i.phase == PhRestart));
@@ -275,7 +275,7 @@ module vmmu_walk_step
   logic [PaWidth-1:0] formed_gpa;
   assign guest_descends = guest_read && !leaf;
   // The guest segment has done the guest's part, before the walk began.
-  assign starts_final   = begins && `VMMU_MUT(32, walk_i.gseg, walk_i.gseg && (step_i == StepStart));
+  assign starts_final   = begins && `VMMU_MUT(82, walk_i.gseg, walk_i.gseg && (step_i == StepStart));
   assign forms          = begins || guest_descends || guest_complete;
   assign forms_final    = starts_final || guest_complete;
   always_comb begin
@@ -311,7 +311,7 @@ module vmmu_walk_step
     if (forms) begin
       now.gpa    = formed_gpa;
       now.hpa    = vmm_use_i ? {vmm_i.frame, formed_gpa[11:0]} : formed_gpa;
-      now.nperm  = (vmm_use_i && `VMMU_MUT(33, 1'b1, 1'b0)) ? segment_perm : '1;
+      now.nperm  = (vmm_use_i && `VMMU_MUT(83, 1'b1, 1'b0)) ? segment_perm : '1;
       now.nlevel = 3'd4;
       now.nmask  = '0;
       now.nsize  = Size1G;
