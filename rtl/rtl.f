@@ -19,6 +19,8 @@ vmmu_log.sv
 vmmu_l1_array.sv
 vmmu_l1_tlb.sv
 vmmu_miss_queue.sv
+vmmu_l2_tlb.sv
+vmmu_l2_stage.sv
 vmmu_fill_port.sv
 vmmu_response.sv
 vmmu_spaces.sv

@@ -20,6 +20,8 @@ module vmmu_counters
     input  logic [1:0]          head_checks_i,
     input  logic [1:0]          head_filter_hits_i,
     input  logic [CtxWidth-1:0] head_ctx_i,
+    input  logic                l2_hit_i,      // the L2 answered a request
+    input  logic [CtxWidth-1:0] l2_ctx_i,
     input  logic                answer_i,
     input  fault_e              answer_fault_i,
     input  logic [CtxWidth-1:0] answer_ctx_i,
@@ -59,7 +61,7 @@ module vmmu_counters
 
   // ---------------------------------------------------------------- counts
   logic [CountWidth-1:0] hits, misses, turns, accesses, records, faults, kinds;
-  logic [CountWidth-1:0] head_checks, head_filter_hits, head_answers, walk_checks, walk_filter_hits, at_l1;
+  logic [CountWidth-1:0] head_checks, head_filter_hits, head_answers, walk_checks, walk_filter_hits, at_l1, l2_hits;
   vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_hits (
       .clk_i, .rst_ni, .event_i(accept && hit_i), .row_i(accept_ctx), .add_i(1'b1),
       .read_row_i(read_ctx), .read_o(hits)
@@ -100,6 +102,16 @@ module vmmu_counters
       .clk_i, .rst_ni, .event_i(filter_hit_i && !freeze_i), .row_i(walk_ctx), .add_i(1'b1),
       .read_row_i(read_ctx), .read_o(walk_filter_hits)
   );
+  if (Cfg.L2Sets != 0) begin : g_l2
+    vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_l2_hits (
+        .clk_i, .rst_ni, .event_i(l2_hit_i && !freeze_i), .row_i(CtxBits'(l2_ctx_i)), .add_i(1'b1),
+        .read_row_i(read_ctx), .read_o(l2_hits)
+    );
+  end else begin : g_no_l2
+    logic unused_l2;
+    assign unused_l2 = l2_hit_i;
+    assign l2_hits = '0;
+  end
   if (Cfg.SegmentAtL1 != 0) begin : g_at_l1
     vmmu_count_ram #(.Rows(Cfg.NumContexts)) u_at_l1 (
         .clk_i, .rst_ni, .event_i(accept && at_l1_i), .row_i(accept_ctx), .add_i(1'b1),
@@ -190,6 +202,7 @@ module vmmu_counters
         one = head_filter_hits;
         two = walk_filter_hits;
       end
+      5'(CntL2Hits):     one = l2_hits;
       5'(CntSegHits): begin
         one   = head_answers;
         three = at_l1;
@@ -201,7 +214,7 @@ module vmmu_counters
   assign read_o = 64'(total);
 
   logic unused_ctx;
-  assign unused_ctx = ^{accept_ctx_i, head_ctx_i, answer_ctx_i, walk_ctx_i, read_ctx_i};
+  assign unused_ctx = ^{accept_ctx_i, head_ctx_i, l2_ctx_i, answer_ctx_i, walk_ctx_i, read_ctx_i};
 
   `VMMU_ASSERT(OneTurnOfAWalkInACycle_A, !(start_i && restart_i))
   `VMMU_ASSERT(OneMemoryRequestInACycle_A, $onehot0({guest_ref_i, nested_ref_i, swap_i}))

@@ -22,8 +22,8 @@ package vmmu_pkg;
     int unsigned L1Sets2M;
     int unsigned L1Ways2M;
     int unsigned L1Ways1G;        // always fully associative
-    int unsigned L2Sets;          // L2 TLB, 0 = none; this version: 0
-    int unsigned L2Ways;
+    int unsigned L2Sets;          // L2 TLB, 0 = none; else a power of two, 2 .. 4096; 4 KiB entries
+    int unsigned L2Ways;          // power of two, 2 .. 16; 0 without an L2
     int unsigned NtlbEntries;     // nested TLB, 0 = none; this version: 0
     int unsigned PscEntries;      // last-level paging-structure cache, 0 = none; this version: 0
     int unsigned NumVmmSegments;  // VMM direct segments: 0 .. MaxVmmSegments
@@ -59,6 +59,8 @@ package vmmu_pkg;
     if (preset == PresetPaper) begin
       c.NumContexts = 2;
       c.NumVmmSegments = 1;
+      c.L2Sets = 128;
+      c.L2Ways = 4;
       c.L1Ways1G = 4;
       c.NumWalks = 1;
       c.MissQueue = 2;
@@ -108,7 +110,8 @@ package vmmu_pkg;
   typedef enum logic [2:0] {
     SrcL1      = 3'd0,
     SrcWalk    = 3'd1,
-    SrcSegment = 3'd2   // both segments (native: the one), no walk
+    SrcSegment = 3'd2,  // both segments (native: the one), no walk
+    SrcL2      = 3'd3
   } source_e;
 
   typedef enum logic [3:0] {
@@ -330,6 +333,7 @@ package vmmu_pkg;
   localparam int unsigned CntSegChecks = 12;   // addresses held against the segments of one level
   localparam int unsigned CntFilterHits = 13;  // addresses inside a segment that its filter lets escape
   localparam int unsigned CntSegHits = 14;     // requests answered by segments without a walk
+  localparam int unsigned CntL2Hits = 15;      // requests answered by the L2
   localparam int unsigned CntFaultKind = 16;   // + fault_e: faults of that kind
   localparam int unsigned NumCounters = 32;
 

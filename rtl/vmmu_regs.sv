@@ -97,8 +97,7 @@ module vmmu_regs
   assign is_shadow       = in_host && shadow_known_i;
   assign is_error_record = in_host && (offset_o == RegLogErrorRec);
   assign is_counter      = in_host && (offset_o >= RegCounters) &&
-                           (offset_o < RegCounters + 12'(8 * NumCounters)) && (offset_o[2:0] == 3'd0) &&
-                           ((offset_o[7:3] <= 5'(CntSegHits)) || (offset_o[7:3] >= 5'(CntFaultKind)));
+                           (offset_o < RegCounters + 12'(8 * NumCounters)) && (offset_o[2:0] == 3'd0);
   assign is_cap          = in_global && (req_q.addr >= RegGlobalCaps) &&
                            (req_q.addr < RegGlobalCaps + RegAddrWidth'(8 * CapWords)) && (req_q.addr[2:0] == 3'd0);
   assign counter_index_o = offset_o[7:3];

@@ -58,8 +58,14 @@ module vmmu_top
   if ((Cfg.PaBits < 36) || (Cfg.PaBits > 52)) begin : g_bad_pa
     $error("PaBits must be 36 to 52");
   end
-  if ((Cfg.L2Sets != 0) || (Cfg.NtlbEntries != 0) || (Cfg.PscEntries != 0)) begin : g_bad_caches
-    $error("L2Sets, NtlbEntries and PscEntries must be 0: this version has L1 TLBs only");
+  if ((Cfg.NtlbEntries != 0) || (Cfg.PscEntries != 0)) begin : g_bad_caches
+    $error("NtlbEntries and PscEntries must be 0: this version has TLBs only");
+  end
+  if ((Cfg.L2Sets == 0) ? (Cfg.L2Ways != 0)
+                        : (Cfg.L2Sets < 2) || (Cfg.L2Sets > 4096) || (Cfg.L2Sets & (Cfg.L2Sets - 1)) != 0 ||
+                          (Cfg.L2Ways < 2) || (Cfg.L2Ways > 16) || (Cfg.L2Ways & (Cfg.L2Ways - 1)) != 0)
+  begin : g_bad_l2
+    $error("L2Sets must be 0, with L2Ways 0, or a power of two, 2 to 4096, with L2Ways a power of two, 2 to 16");
   end
   if (Cfg.NumVmmSegments > MaxVmmSegments) begin : g_bad_segments
     $error("NumVmmSegments must be 0 to MaxVmmSegments");
@@ -160,8 +166,36 @@ module vmmu_top
       .answers_o(seg_answers), .native_o(unused_native), .rsp_o(seg_rsp), .fill_o(seg_fill),
       .checks_o(head_checks), .filter_hits_o(head_filter_hits)
   );
-  // What the segments answer never waits for the walker, nor the walker for them.
-  assign seg_ready  = seg_rsp_ready && seg_fill_ready;
+  // ---------------------------------------------------------------- L2
+  logic cover_all, l2_hit, l2_bank, early_ready, early_valid, walk_from_valid, walk_from_ready, walk_from_answered;
+  logic walk_from_covered, l2_covered, l2_fractured;
+  logic [CtxWidth-1:0] cover_ctx;
+  miss_t walk_from;
+  rsp_t  l2_rsp;
+  fill_t l2_fill;
+  seg_result_t walk_from_guest;
+  seg_match_t  walk_from_vmm;
+  logic [Lanes-1:0][IndexWidth-1:0] walk_from_index;
+  vmmu_l2_stage #(.Cfg(Cfg)) u_l2 (
+      .clk_i, .rst_ni,
+      .head_valid_i(head_valid), .head_ready_o(head_ready), .head_i(head), .head_la57_i(head_regs.ctrl[CtrlLa57]),
+      .head_answered_i(seg_answers), .head_guest_i(head_guest), .head_vmm_i(head_vmm),
+      .head_vmm_index_i(head_vmm_index), .live_i(live), .bypass_i(bypass),
+      .hit_o(l2_hit), .hit_ready_i(early_ready), .hit_rsp_o(l2_rsp), .hit_bank_o(l2_bank), .hit_fill_o(l2_fill),
+      .miss_valid_o(walk_from_valid), .miss_ready_i(walk_from_ready), .miss_o(walk_from),
+      .miss_answered_o(walk_from_answered), .miss_covered_o(walk_from_covered), .miss_guest_o(walk_from_guest),
+      .miss_vmm_o(walk_from_vmm), .miss_vmm_index_o(walk_from_index),
+      .fill_valid_i(`VMMU_MUT(107, walk_fill_valid, fill_valid)), .fill_i(`VMMU_MUT(107, walk_fill, fill)),
+      .cover_valid_i(cover_valid || space_flush), .cover_all_i(cover_all || space_flush), .cover_ctx_i(cover_ctx),
+      .covered_o(l2_covered), .drop_i(drop), .drop_page_i(drop_page), .flush_i(inv_flush || space_flush),
+      .fractured_o(l2_fractured)
+  );
+
+  // What the segments or the L2 answer never waits for the walker, nor the walker for them. They share one way out, and
+  // the L2's answer is the older one.
+  assign early_ready = seg_rsp_ready && seg_fill_ready;
+  assign early_valid = (l2_hit && early_ready) || seg_valid;
+  assign seg_ready  = early_ready && !l2_hit;
   assign seg_valid  = head_valid && seg_answers && seg_ready;
   assign head_taken = seg_answers ? seg_ready : head_ready;
 
@@ -169,7 +203,8 @@ module vmmu_top
   vmmu_fill_port u_fill_port (
       .clk_i, .rst_ni,
       .walk_valid_i(walk_fill_valid), .walk_i(walk_fill),
-      .seg_valid_i(seg_valid && head.cacheable && !bypass && (Cfg.SegmentAtL1 == 0)), .seg_i(seg_fill),
+      .seg_valid_i(early_valid && (l2_hit || (head.cacheable && !bypass && (Cfg.SegmentAtL1 == 0)))),
+      .seg_i(l2_hit ? l2_fill : seg_fill),
       .seg_ready_o(seg_fill_ready), .clear_i(cover_valid || space_flush),
       .fill_valid_o(fill_valid), .fill_o(fill)
   );
@@ -192,8 +227,6 @@ module vmmu_top
   logic [FrameWidth-1:0] log_page;
   rsp_t walk_rsp;
   logic ev_start, ev_restart, ev_timeout, ev_nested, ev_check, ev_filter_hit;
-  logic cover_all;
-  logic [CtxWidth-1:0] cover_ctx;
   logic [$clog2(Answers+1)-1:0] waiting;
   logic walk_room;
   // Answers that wait, walks in flight, and one more must fit.
@@ -205,9 +238,9 @@ module vmmu_top
 
   vmmu_walker #(.Cfg(Cfg)) u_walker (
       .clk_i, .rst_ni,
-      .miss_valid_i(head_valid), .miss_ready_o(head_ready), .miss_i(head),
-      .miss_answered_i(seg_answers), .miss_guest_i(head_guest), .miss_vmm_i(head_vmm),
-      .miss_vmm_index_i(head_vmm_index),
+      .miss_valid_i(walk_from_valid), .miss_ready_o(walk_from_ready), .miss_i(walk_from),
+      .miss_covered_i(walk_from_covered), .miss_answered_i(walk_from_answered), .miss_guest_i(walk_from_guest),
+      .miss_vmm_i(walk_from_vmm), .miss_vmm_index_i(walk_from_index),
       .regs_ctx_o(regs_ctx), .regs_bank_o(regs_bank), .regs_i(regs),
       .mem_valid_o(walk_mem_valid), .mem_keep_time_o(walk_keep_time), .mem_req_o(walk_mem_req),
       .mem_rsp_valid_i(walk_rsp_valid), .mem_rsp_i(mem_rsp),
@@ -265,7 +298,8 @@ module vmmu_top
       .clk_i, .rst_ni,
       .hit_valid_i(hit || at_l1), .hit_i(at_l1 ? at_l1_rsp : hit_rsp), .hit_bank_i(req_live.bank),
       .ready_o(rsp_ready),
-      .seg_valid_i(seg_valid), .seg_i(seg_rsp), .seg_bank_i(head.bank), .seg_ready_o(seg_rsp_ready),
+      .seg_valid_i(early_valid), .seg_i(l2_hit ? l2_rsp : seg_rsp), .seg_bank_i(l2_hit ? l2_bank : head.bank),
+      .seg_ready_o(seg_rsp_ready),
       .walk_valid_i(walk_valid), .walk_i(walk_rsp), .walk_bank_i(walk_bank), .walk_covered_i(walk_covered),
       .waiting_o(waiting),
       .rsp_valid_o(rsp_valid_o[0]), .rsp_ready_i(rsp_ready_i[0]), .rsp_o(rsp_o[0]), .rsp_bank_o(answer_bank),
@@ -340,11 +374,11 @@ module vmmu_top
       .rsp_valid_o(inv_rsp_valid_o), .rsp_error_o(inv_rsp_error_o), .rsp_id_o(inv_rsp_id_o), .live_i(live),
       .shadow_i(shadow_on), .sync_full_i(sync_full), .sync_push_o(sync_push), .sync_req_o(sync_new),
       .sync_valid_i(sync_valid), .sync_take_o(sync_take), .sync_req_i(sync_done),
-      .drop_o(drop), .drop_page_o(drop_page), .flush_o(inv_flush), .fractured_i(fractured),
+      .drop_o(drop), .drop_page_o(drop_page), .flush_o(inv_flush), .fractured_i(fractured || l2_fractured),
       .ctx_valid_o(inv_ctx_valid), .ctx_load_o(inv_ctx_load), .ctx_o(inv_ctx), .ctx_cr3_o(inv_cr3),
       .ctx_op_o(inv_op), .ctx_done_i(inv_ctx_done), .ctx_bad_i(inv_ctx_bad),
       .cover_valid_o(cover_valid), .cover_all_o(cover_all), .cover_ctx_o(cover_ctx),
-      .mark_o(mark), .covered_i(covered_live || rsp_covered),
+      .mark_o(mark), .covered_i(covered_live || rsp_covered || l2_covered),
       .old_bank_busy_i(old_bank_busy)
   );
 
@@ -383,6 +417,7 @@ module vmmu_top
       .accept_i(accept), .hit_i(hit), .accept_ctx_i(req.ctx), .at_l1_i(at_l1),
       .head_i(head_valid && head_taken), .head_answered_i(seg_answers), .head_checks_i(head_checks),
       .head_filter_hits_i(head_filter_hits), .head_ctx_i(head.req.ctx),
+      .l2_hit_i(l2_hit && early_ready), .l2_ctx_i(l2_rsp.ctx),
       .answer_i(answer), .answer_fault_i(rsp_o[0].fault.kind), .answer_ctx_i(rsp_o[0].ctx),
       .start_i(ev_start), .restart_i(ev_restart),
       .guest_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && !ev_nested),

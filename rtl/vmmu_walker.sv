@@ -20,6 +20,7 @@ module vmmu_walker
     output logic     miss_ready_o,
     input  miss_t    miss_i,
     // what the segments make of it
+    input  logic        miss_covered_i,   // it counts as in flight when the latest invalidation arrived
     input  logic        miss_answered_i,  // no walk is needed: one that is begun in this cycle is none
     input  seg_result_t miss_guest_i,
     input  seg_match_t  miss_vmm_i,       // of the final address, if the guest segment translates
@@ -343,7 +344,7 @@ module vmmu_walker
         active_q[sel_slot]   <= 1'b1;
         // A walk that starts while an invalidation arrives reads memory after it, but its numbers are old.
         noinsert_q[sel_slot] <= cover_valid_i;
-        covered_q[sel_slot]  <= 1'b0;
+        covered_q[sel_slot]  <= miss_covered_i;
       end
     end
   end

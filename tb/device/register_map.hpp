@@ -103,6 +103,7 @@ enum class Count : std::uint32_t {
   SegChecks,
   FilterHits,
   SegHits,
+  L2Hits,
 };
 constexpr std::uint32_t counter(unsigned ctx, Count c) {
   return host(ctx, Host::Counters) + 8 * static_cast<std::uint32_t>(c);

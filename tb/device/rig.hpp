@@ -22,7 +22,7 @@
 
 namespace vmmu::tb {
 
-enum class Source : std::uint8_t { L1, Walk, Segment };  // numbers of source_e
+enum class Source : std::uint8_t { L1, Walk, Segment, L2 };  // numbers of source_e
 
 struct Response {
   unsigned ctx = 0;

@@ -55,8 +55,9 @@ enum class Counter : std::uint8_t {
   PmlRecords,
   SegmentChecks,  // addresses compared with a level whose segments are not all empty
   FilterHits,     // of these, in range and escaped
+  L2Hits,
 };
-inline constexpr std::size_t kNumCounters = 9;
+inline constexpr std::size_t kNumCounters = 10;
 
 // What one access did.
 struct AccessRecord {

@@ -21,7 +21,13 @@ BuildParams build_params(const RtlEngine& rtl) {
 }
 
 Answer answer_of(const Completion& c) {
-  return {c.access, c.result, c.source == Source::Walk, c.accepted, c.responded, c.source == Source::Segment};
+  return {c.access,
+          c.result,
+          c.source == Source::Walk,
+          c.accepted,
+          c.responded,
+          c.source == Source::Segment,
+          c.source == Source::L2};
 }
 
 }  // namespace

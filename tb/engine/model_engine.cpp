@@ -206,7 +206,8 @@ class ModelEngine final : public Engine {
       case Counter::GuestRefs: return observer_.guest_refs;
       case Counter::NestedRefs: return observer_.nested_refs;
       case Counter::Swaps: return observer_.swaps;
-      case Counter::L1Hits: return std::nullopt;
+      case Counter::L1Hits:
+      case Counter::L2Hits: return std::nullopt;
       case Counter::Walks: return walks_;
       case Counter::PmlRecords: return observer_.pml_records;
       case Counter::SegmentChecks: return observer_.segment_checks;

@@ -27,13 +27,14 @@ struct PresetInfo {
 
   constexpr unsigned num_contexts() const { return values[1]; }
   constexpr unsigned pa_bits() const { return values[2]; }
+  constexpr bool has_l2() const { return values[8] != 0; }
   constexpr unsigned num_vmm_segments() const { return values[12]; }
   constexpr unsigned shadow_roots() const { return values[20]; }
 };
 
 // Position = number of the preset.
 inline constexpr std::array<PresetInfo, 4> kPresets = {{
-    {Preset::Paper, "paper", {1, 2, 52, 16, 4, 8, 4, 4, 0, 0, 0, 0, 1, 1, 2, 16, 8, 16384, 0, 0, 8}},
+    {Preset::Paper, "paper", {1, 2, 52, 16, 4, 8, 4, 4, 128, 4, 0, 0, 1, 1, 2, 16, 8, 16384, 0, 0, 8}},
     {Preset::Server, "server", {1, 4, 52, 16, 4, 8, 4, 8, 0, 0, 0, 0, 4, 8, 8, 16, 8, 16384, 0, 0, 8}},
     {Preset::ServerBig, "server-big", {1, 4, 52, 16, 4, 8, 4, 8, 0, 0, 0, 0, 4, 8, 8, 16, 8, 16384, 0, 0, 8}},
     {Preset::Tiny, "tiny", {1, 2, 40, 1, 8, 1, 4, 2, 0, 0, 0, 0, 2, 2, 2, 8, 4, 16384, 0, 0, 0}},

@@ -295,6 +295,7 @@ std::optional<std::uint64_t> RtlEngine::counter(Counter c) {
     case Counter::NestedRefs: return sum(Count::NestedRefs);
     case Counter::Swaps: return sum(Count::Swaps);
     case Counter::L1Hits: return sum(Count::L1Hits);
+    case Counter::L2Hits: return sum(Count::L2Hits);
     case Counter::Walks: return sum(Count::Walks);
     case Counter::PmlRecords: return sum(Count::PmlRecords);
     case Counter::SegmentChecks: return sum(Count::SegChecks);

@@ -40,6 +40,7 @@ struct Answer {
   std::uint64_t accepted = 0;   // cycle
   std::uint64_t responded = 0;  // cycle
   bool from_segments = false;   // the dual check: no walk, and no cache either
+  bool from_l2 = false;         // judged like an answer of the L1, but the segments were held against it
 };
 
 constexpr std::uint32_t event_mask(Event e) { return std::uint32_t{1} << static_cast<unsigned>(e); }

@@ -20,8 +20,8 @@ Source source_of(CounterName name) {
     case CounterName::RecordsPml: return {false, Counter::PmlRecords};
     case CounterName::Checks: return {false, Counter::SegmentChecks};
     case CounterName::FilterHits: return {false, Counter::FilterHits};
-    // There is no L2 and no nested TLB: neither engine can tell anything of them.
-    case CounterName::L2Hit:
+    case CounterName::L2Hit: return {false, Counter::L2Hits};
+    // There is no nested TLB: neither engine can tell anything of it.
     case CounterName::NtlbHit: return {false, std::nullopt};
     case CounterName::Bitmap:
     case CounterName::RecordsPrl:

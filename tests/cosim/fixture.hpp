@@ -21,6 +21,11 @@ inline std::uint64_t seed_or(std::uint64_t fallback) {
   return text == nullptr ? fallback : std::strtoull(text, nullptr, 0);
 }
 
+// From acceptance to answer, with data M cycles after a read was taken (microarchitecture, budgets).
+inline std::uint64_t walk_cycles(Preset preset, std::uint64_t references, std::uint64_t m) {
+  return references * (m + 1) + 3 + (preset_info(preset).has_l2() ? 2 : 0);
+}
+
 // Where tests keep things. All below 2^40, so that they fit every preset.
 inline constexpr GuestVirt kPage{0x400000};
 inline constexpr GuestPhys kFrame{0x40000000};

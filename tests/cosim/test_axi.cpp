@@ -68,7 +68,7 @@ TEST_CASE("axi: a walk of reads takes no cycle longer than at the memory port", 
       RigFixture f(axi_options(preset, latency));
       Tables t(f);
       CHECK(hpa_of(f.run(read_of(kReady)).result).value == kFrame.value);
-      CHECK(f.cycles == 4 * (latency + 1) + 3);
+      CHECK(f.cycles == walk_cycles(preset, 4, latency));
     }
   }
 }
@@ -91,7 +91,7 @@ TEST_CASE("axi: a swap is one exclusive pair, and costs 2M + 2 cycles", "[axi]")
       RigFixture f(axi_options(preset, latency));
       Tables t(f);
       CHECK(hpa_of(f.run(read_of(kPage)).result).value == kFrame.value);
-      CHECK(f.cycles == 4 * (latency + 1) + 3 + 2 * latency + 2);
+      CHECK(f.cycles == walk_cycles(preset, 4, latency) + 2 * latency + 2);
       CHECK(count(f, AxiStep::ExclusiveRead, t.leaf.hpa) == 1);
       CHECK(count(f, AxiStep::ExclusiveWrite, t.leaf.hpa) == 1);
       CHECK(f.rig.words().peek(t.leaf.hpa) == (t.leaf.word | pt::A));

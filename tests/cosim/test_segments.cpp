@@ -9,7 +9,6 @@ using Paging = SegmentFixture::Paging;
 
 namespace {
 
-constexpr std::uint64_t walk_cycles(std::uint64_t references, unsigned m) { return references * (m + 1) + 3; }
 Access fetch_of(GuestVirt gva) { return {gva, Op::Fetch, true, false, false, 0}; }
 Access supervisor_read_of(GuestVirt gva) { return {gva, Op::Read, false, false, false, 0}; }
 
@@ -55,7 +54,7 @@ TEST_CASE("segment: native, outside: 4 references and 1 check", "[segment]") {
       const Response walk = f.run(read_of(kOutside));
       CHECK(walk.source == Source::Walk);
       CHECK(hpa_of(walk.result) == f.host(kPagedOutside.value));
-      CHECK(f.cycles == walk_cycles(4, m));
+      CHECK(f.cycles == walk_cycles(preset, 4, m));
       CHECK(f.counted() == Counted{4, 1, 0, 0, 1});
     }
   }
@@ -89,7 +88,7 @@ TEST_CASE("segment: VMM Direct takes 4+4k references for k addresses that escape
         const Response walk = f.run(read_of(kOutside));
         CHECK(walk.source == Source::Walk);
         CHECK(hpa_of(walk.result) == f.host(kPagedOutside.value));
-        CHECK(f.cycles == walk_cycles(4 + 4 * k, m));
+        CHECK(f.cycles == walk_cycles(preset, 4 + 4 * k, m));
         CHECK(f.counted() == Counted{4 + 4 * k, 5, k, 0, 1});
       }
     }
@@ -107,11 +106,11 @@ TEST_CASE("segment: Guest Direct takes 4 references inside and 24 outside, with 
       const Response inside = f.run(read_of(kInside));
       CHECK(inside.source == Source::Walk);
       CHECK(hpa_of(inside.result) == f.by_segment(kInside));
-      CHECK(f.cycles == walk_cycles(4, m));
+      CHECK(f.cycles == walk_cycles(preset, 4, m));
       CHECK(f.counted() == Counted{4, 1, 0, 0, 1});
       const Response outside = f.run(read_of(kOutside));
       CHECK(hpa_of(outside.result) == f.host(kPagedOutside.value));
-      CHECK(f.cycles == walk_cycles(24, m));
+      CHECK(f.cycles == walk_cycles(preset, 24, m));
       CHECK(f.counted() == Counted{24, 1, 0, 0, 1});
     }
   }
@@ -126,7 +125,7 @@ TEST_CASE("segment: with VSEG_MISS a guest walk through VMM segments takes 4 ref
     f.regs.vseg[0] = vmm_segment();
     f.activate();
     CHECK(hpa_of(f.run(read_of(kOutside)).result) == f.host(kPagedOutside.value));
-    CHECK(f.cycles == walk_cycles(4, 10));
+    CHECK(f.cycles == walk_cycles(preset, 4, 10));
     CHECK(f.counted() == Counted{4, 5, 0, 0, 1});
   }
 }
@@ -239,7 +238,7 @@ TEST_CASE("segment: guest segment holds, VMM page escaped: only the final addres
   CHECK(walk.source == Source::Walk);
   CHECK(hpa_of(walk.result) == f.by_segment(kInside));
   CHECK(f.counted() == Counted{4, 2, 1, 0, 1});
-  CHECK(f.cycles == walk_cycles(4, 10));
+  CHECK(f.cycles == walk_cycles(device_presets().front(), 4, 10));
 }
 
 TEST_CASE("segment: both escaped: a whole two-dimensional walk", "[segment]") {
@@ -327,7 +326,7 @@ TEST_CASE("segment: a guest result at MAXPHYADDR is a segment fault of the gVA",
     f.activate();
     const Access beyond = read_of(GuestVirt{kInside.value + 0x1008});
     const Response r = f.run(beyond);
-    CHECK(f.cycles == 3);
+    CHECK(f.cycles == walk_cycles(device_presets().front(), 0, 1));
     const Fault& fault = fault_of(r.result);
     CHECK(fault.kind == FaultKind::SegmentFault);
     CHECK(fault.code == 0);
@@ -654,7 +653,7 @@ TEST_CASE("segment: beside the L1 a native segment answers in 1 cycle, every tim
       CHECK(f.counted() == Counted{0, 1, 0, 1, 0});
     }
     CHECK(f.run(read_of(kOutside)).source == Source::Walk);
-    CHECK(f.cycles == walk_cycles(4, 10));
+    CHECK(f.cycles == walk_cycles(preset, 4, 10));
     CHECK(f.counted() == Counted{4, 1, 0, 0, 1});
     CHECK(f.run(read_of(kOutside)).source == Source::L1);
     f.regs.gseg.attr = seg::R | seg::U;

@@ -471,6 +471,12 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_HOST__CNT_SEG_HITS__COUNT_bw 48
 #define VMMU_HOST__CNT_SEG_HITS__COUNT_reset 0x0
 
+// reg - vmmu_host::cnt_l2_hits
+#define VMMU_HOST__CNT_L2_HITS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_L2_HITS__COUNT_bp 0
+#define VMMU_HOST__CNT_L2_HITS__COUNT_bw 48
+#define VMMU_HOST__CNT_L2_HITS__COUNT_reset 0x0
+
 // reg - vmmu_host::cnt_fault_kind
 #define VMMU_HOST__CNT_FAULT_KIND__COUNT_bm 0xffffffffffff
 #define VMMU_HOST__CNT_FAULT_KIND__COUNT_bp 0
@@ -636,7 +642,7 @@ typedef struct __attribute__ ((__packed__)) {
     uint64_t cnt_seg_checks;
     uint64_t cnt_filter_hits;
     uint64_t cnt_seg_hits;
-    uint8_t RESERVED_178_17f[0x8];
+    uint64_t cnt_l2_hits;
     uint64_t cnt_fault_kind[16];
     uint8_t RESERVED_200_3ff[0x200];
     vmmu_vseg__stride40_t vseg[4];

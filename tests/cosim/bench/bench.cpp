@@ -74,7 +74,7 @@ void latency_rows(Rows& rows, Preset preset) {
       add_row(rows, name,
               std::string(nested ? "nested" : "native") + " walk, " + std::to_string(references) +
                   " references, M = " + std::to_string(m),
-              references * (m + 1) + 3, static_cast<double>(walk), "cycles");
+              references * (m + 1) + 3 + (preset_info(preset).has_l2() ? 2 : 0), static_cast<double>(walk), "cycles");
       if (m == 1) {
         add_row(rows, name, std::string("L1 hit, ") + (nested ? "nested" : "native"), 1,
                 static_cast<double>(cycles_of(rig, user_read(kPage.value))), "cycles");

@@ -1,0 +1,182 @@
+`include "vmmu_macros.svh"
+
+// Storage of the L2 TLB: 4 KiB entries, tag and data in RAM with a synchronous read, valid bits and the tree
+// pseudo-LRU of each set in flip-flops. What is read in one cycle is compared in the next. A fill reads its set like a
+// lookup does, and writes a cycle later; it takes the one read port, and what is read of a set while it is being
+// written is not used: the lookup reads again.
+//
+// An entry matches under either of two address-space numbers, as in the L1. Two matches are possible when software
+// changed a table without invalidating: they are a miss, and the fill that follows leaves one.
+module vmmu_l2_tlb
+  import vmmu_pkg::*;
+  import vmmu_int_pkg::*;
+#(
+    parameter int unsigned Sets = 128,    // power of two, >= 2
+    parameter int unsigned Ways = 4,      // power of two, >= 2
+    parameter int unsigned PaBits = 52
+) (
+    input  logic        clk_i,
+    input  logic        rst_ni,
+    // lookup, first cycle
+    input  logic [56:12] read_page_i,
+    output logic        read_ok_o,        // the next cycle has the set of this page
+    // lookup, second cycle
+    input  logic [56:12] page_i,
+    input  logic [SpaceWidth-1:0] space_i,
+    input  logic [SpaceWidth-1:0] gspace_i,
+    input  logic [2:0]  access_i,         // bit of tlb_data_t.perm
+    output logic        allowed_o,        // one entry matches, and permits the access
+    output tlb_data_t   data_o,           // of that entry
+    output logic        global_o,         // it matched under gspace_i
+    input  logic        touch_i,          // the entry was used
+    // maintenance
+    input  logic        fill_valid_i,     // lost when two fills are still under way
+    input  fill_t       fill_i,           // a larger page only removes what is there of its address
+    input  logic        cancel_i,         // an invalidation arrives: fills under way are lost
+    input  logic        drop_i,           // the whole set of the page goes
+    input  logic [56:12] drop_page_i,
+    input  logic        flush_i,          // everything goes
+    output logic        fractured_o       // entries may exist that are smaller than their guest page
+);
+  localparam int unsigned SetBits = $clog2(Sets);
+  localparam int unsigned TagWidth = 45 - SetBits;
+  localparam int unsigned WayWidth = $clog2(Ways);
+  typedef struct packed {
+    logic [TagWidth-1:0]   tag;
+    logic [SpaceWidth-1:0] space;
+    tlb_data_t             data;
+  } entry_t;
+
+  function automatic logic [SetBits-1:0] set_of(logic [56:12] page);
+    return page[12+:SetBits];
+  endfunction
+  function automatic logic [TagWidth-1:0] tag_of(logic [56:12] page);
+    return page[56-:TagWidth];
+  endfunction
+
+  logic [Sets-1:0][Ways-1:0] valid_q;
+  logic [Sets-1:0][Ways-1:1] tree_q;
+
+  // ---------------------------------------------------------------- fills: read the set, then compare and write
+  logic  reads_q, writes_q, reading;
+  fill_t reads_fill_q, writes_fill_q;
+  logic [SetBits-1:0] write_set;
+  assign reading   = reads_q && !writes_q;  // never while its own set may be written
+  assign write_set = set_of(writes_fill_q.vpage[56:12]);
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      reads_q  <= 1'b0;
+      writes_q <= 1'b0;
+    end else begin
+      reads_q  <= !cancel_i && (fill_valid_i || (reads_q && !reading));
+      writes_q <= !cancel_i && reading;
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (!reads_q || reading) reads_fill_q <= fill_i;
+    if (reading) writes_fill_q <= reads_fill_q;
+  end
+
+  // ---------------------------------------------------------------- storage
+  logic [SetBits-1:0] read_set;
+  logic [WayWidth-1:0] fill_way;
+  logic kept;  // the fill that writes is an entry
+  entry_t [Ways-1:0] row;  // of the set read in the cycle before
+  entry_t written;
+  localparam logic [FrameWidth-1:0] FrameMask = {FrameWidth{1'b1}} >> (PaWidth - PaBits);
+  always_comb begin
+    written = '{
+        tag: tag_of(writes_fill_q.vpage[56:12]), space: writes_fill_q.space, data: writes_fill_q.data
+    };
+    written.data.frame = writes_fill_q.data.frame & FrameMask;
+  end
+  assign read_set  = reading ? set_of(reads_fill_q.vpage[56:12]) : set_of(read_page_i);
+  assign read_ok_o = !reading && !(writes_q && (write_set == set_of(read_page_i)));
+  assign kept      = writes_q && `VMMU_MUT(109, writes_fill_q.size == Size4K, 1'b1);
+  for (genvar w = 0; w < Ways; w++) begin : g_way
+    logic [$bits(entry_t)-1:0] ram_q [Sets];
+    logic [$bits(entry_t)-1:0] row_q;
+    always_ff @(posedge clk_i) begin
+      if (kept && (fill_way == WayWidth'(w))) ram_q[write_set] <= written;
+      row_q <= ram_q[read_set];
+    end
+    assign row[w] = row_q;
+  end
+
+  // ---------------------------------------------------------------- compare
+  logic [SetBits-1:0] set;
+  logic [Ways-1:0] match;
+  logic [WayWidth-1:0] way;
+  logic many, permitted;
+  assign set = set_of(page_i);
+  always_comb begin
+    data_o    = '0;
+    many      = 1'b0;
+    way       = '0;
+    permitted = 1'b0;
+    global_o  = 1'b0;
+    for (int unsigned w = 0; w < Ways; w++) begin
+      match[w] = valid_q[set][w] && (row[w].tag == tag_of(page_i)) &&
+          `VMMU_MUT(100, (row[w].space == space_i) || (row[w].space == gspace_i), 1'b1);
+      if (match[w]) data_o |= row[w].data;
+      if (match[w]) way |= WayWidth'(w);
+      if (match[w] && (row[w].space == gspace_i)) global_o = 1'b1;
+      if (match[w] && row[w].data.perm[access_i]) permitted = 1'b1;
+      for (int unsigned v = 0; v < w; v++) if (match[w] && match[v]) many = 1'b1;
+    end
+  end
+  assign allowed_o = (|match) && !many && `VMMU_MUT(101, permitted, 1'b1);
+
+  // ---------------------------------------------------------------- the fill that writes
+  logic [Ways-1:0] same;
+  logic [WayWidth-1:0] victim, unused_victim;
+  logic [Ways-1:1] touched_tree, filled_tree;
+  always_comb begin
+    for (int unsigned w = 0; w < Ways; w++) begin
+      same[w] = valid_q[write_set][w] && (row[w].tag == written.tag) &&
+          ((row[w].space == writes_fill_q.space) || (row[w].space == writes_fill_q.other));
+    end
+    same = `VMMU_MUT(103, same, '0);
+    // An entry of the same page is replaced, else an empty way is taken, else the least recently used.
+    fill_way = victim;
+    for (int w = Ways - 1; w >= 0; w--) if (!valid_q[write_set][w]) fill_way = WayWidth'(w);
+    for (int w = Ways - 1; w >= 0; w--) if (same[w]) fill_way = WayWidth'(w);
+  end
+  vmmu_plru #(.Ways(Ways)) u_touch (
+      .tree_i(tree_q[set]), .touched_i(way), .touched_tree_o(touched_tree), .victim_o(unused_victim)
+  );
+  vmmu_plru #(.Ways(Ways)) u_fill (
+      .tree_i(tree_q[write_set]), .touched_i(fill_way), .touched_tree_o(filled_tree), .victim_o(victim)
+  );
+
+  logic fractured_q;
+  assign fractured_o = fractured_q || (kept && writes_fill_q.fractured);
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      fractured_q <= 1'b0;
+      valid_q     <= '0;
+      tree_q      <= '0;
+    end else begin
+      fractured_q <= fractured_o && !flush_i;
+      if (`VMMU_MUT(102, touch_i, 1'b0)) tree_q[set] <= touched_tree;
+      if (kept) tree_q[write_set] <= filled_tree;
+      if (writes_q) valid_q[write_set] <= (valid_q[write_set] & ~same) | (Ways'(kept) << fill_way);
+      if (`VMMU_MUT(104, drop_i, 1'b0)) valid_q[set_of(drop_page_i)] <= '0;
+      if (flush_i) valid_q <= '0;
+    end
+  end
+
+  logic unused_bits;
+  assign unused_bits = ^{reads_fill_q, writes_fill_q, page_i};
+
+  // The two numbers of a lookup may match one entry each, one number never two.
+  logic twice;
+  always_comb begin
+    twice = 1'b0;
+    for (int unsigned w = 1; w < Ways; w++) begin
+      for (int unsigned v = 0; v < w; v++) if (match[w] && match[v] && (row[w].space == row[v].space)) twice = 1'b1;
+    end
+  end
+  `VMMU_ASSERT(NoPageTwiceUnderOneNumber_A, touch_i |-> !twice)
+  `VMMU_ASSERT(WhatIsUsedMatches_A, touch_i |-> $onehot(match))
+endmodule
