@@ -6,7 +6,7 @@ module vmmu_escape
   import vmmu_h3_pkg::*;
   import vmmu_int_pkg::*;
 #(
-    parameter int unsigned PageWidth = 45  // of the page number: guest gVA[56:12] 45, VMM gPA[51:12] 40; at most KeyWidth
+    parameter int unsigned PageWidth = 45  // of the page number: gVA[56:12] 45, gPA[51:12] 40; at most KeyWidth
 ) (
     input  logic clk_i,   // for assertions only
     input  logic rst_ni,

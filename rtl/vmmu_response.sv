@@ -1,8 +1,8 @@
 `include "vmmu_macros.svh"
 
-// The response port of one requester: L1 hits first, then answers of the segment check, then those of walks; but what
-// has waited 8 cycles takes a slot. Answers that were there when an invalidation arrived are marked, so that the invalidation is
-// acknowledged only after the requester has taken them.
+// The response port of one requester: L1 hits first, then answers of the segment check, then those of walks; but
+// what has waited 8 cycles takes a slot. Answers that were there when an invalidation arrived are marked, so that the
+// invalidation is acknowledged only after the requester has taken them.
 module vmmu_response
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;

@@ -39,7 +39,8 @@ bool supported(const ContextRegs& regs, const BuildParams& build) {
 
 bool any_overlap(const ContextRegs& regs) {
   for (auto one = regs.vseg.begin(); one != regs.vseg.end(); ++one) {
-    if (std::any_of(one + 1, regs.vseg.end(), [one](const Segment& other) { return one->overlaps(other); })) return true;
+    if (std::any_of(one + 1, regs.vseg.end(), [one](const Segment& other) { return one->overlaps(other); }))
+      return true;
   }
   return false;
 }

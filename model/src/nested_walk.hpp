@@ -19,9 +19,7 @@ struct GpaAccess {
 };
 
 // SDM 28.3.5: EPTP bit 6.
-inline bool ept_flags_in_use(const ContextRegs& regs) {
-  return regs.ept_en && (regs.eptp & eptp::kAccessedDirty) != 0;
-}
+inline bool ept_flags_in_use(const ContextRegs& regs) { return regs.ept_en && (regs.eptp & eptp::kAccessedDirty) != 0; }
 
 // SDM 28.3.3.2: with EPT flags in use, reading a guest table entry counts as writing it.
 inline GpaAccess guest_table_read(const ContextRegs& regs) { return {true, ept_flags_in_use(regs), false, false, {}}; }

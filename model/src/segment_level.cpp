@@ -42,7 +42,8 @@ const Segment* used_vmm_segment(const WalkEnv& env, GuestPhys gpa) {
     if (!checked) tell_check(env, SegmentLevel::Vmm);  // one check, however many segments
     checked = true;
     if (!segment.contains(gpa.value)) continue;
-    return escaped(env, SegmentLevel::Vmm, env.regs.vfilter, gpa.value) ? nullptr : &segment;  // COMMIT: no other has it
+    return escaped(env, SegmentLevel::Vmm, env.regs.vfilter, gpa.value) ? nullptr
+                                                                        : &segment;  // COMMIT: no other has it
   }
   return nullptr;
 }

@@ -307,10 +307,9 @@ void Scoreboard::accepted(unsigned id, const Access& access, std::uint64_t cycle
   f.invalidated = false;
   f.covered_at = 0;
   f.held = model_->held(access.ctx);
-  if (f.held) stirred_ = true;  // what it does comes later, in the middle of something else
   segment_counts_.reset();
   ++in_flight_;
-  if (memory_.injected()) stirred_ = true;
+  if (f.held || memory_.injected()) stirred_ = true;  // what a held one does comes in the middle of something else
 }
 
 Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {

@@ -18,6 +18,7 @@ struct Mix {
   unsigned poke = 0;
   unsigned invalidate = 0;
   unsigned commit = 0;
+  bool segments = false;
   unsigned error = 0;
   MemoryTiming timing = {};
   unsigned response_stall = 0;
@@ -44,6 +45,7 @@ class Run {
   Run(Preset preset, std::uint64_t seed, const Mix& mix)
       : engine_(options(preset, seed, mix.axi)), mix_(mix), seed_(seed) {
     WorldOptions w;
+    w.segments = mix_.segments;
     w.contexts = 2;
     w.pa_bits = std::min(engine_.pa_bits(), 46u);
     w.same_page = mix.same_page;

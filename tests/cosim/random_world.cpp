@@ -8,7 +8,7 @@ constexpr std::uint64_t kArea = std::uint64_t{1} << 32;  // host memory of one c
 }  // namespace
 
 RandomWorld::RandomWorld(std::uint64_t seed, const WorldOptions& options, Poke poke)
-    : random_(seed), poke_(std::move(poke)), contexts_(options.contexts) {
+    : random_(seed), segments_(options.segments), poke_(std::move(poke)), contexts_(options.contexts) {
   for (unsigned ctx = 0; ctx < options.contexts; ++ctx) build(ctx, options);
 }
 
@@ -53,6 +53,40 @@ void RandomWorld::build(unsigned ctx, const WorldOptions& options) {
   for (unsigned i = 0; i < (options.same_page ? 3 : options.pages); ++i) add_page(context, GuestPhys{data});
   context.regs = context.tables->regs(regs);
   if (context.regs.pcide) context.regs.cr3 |= random_() % 3;
+  context.tables_gpa = config.guest_tables.value;
+  context.data = data;
+  context.host = config.offset;
+  if (segments_) set_segments(context);
+}
+
+// A guest segment over some of the pages, VMM segments over the tables and over parts of the data. What leads to tables
+// leads to where they are, so that flags are written there and nowhere else.
+void RandomWorld::set_segments(Context& context) {
+  const auto some_page = [&] {
+    const Page& page = context.pages[random_() % context.pages.size()];
+    return std::pair{page.gva.value & ~std::uint64_t{0xfff}, page.gpa.value};
+  };
+  const auto some_bytes = [&] { return (1 + random_() % (chance(50) ? 8 : 4096)) << 12; };
+  ContextRegs& regs = context.regs;
+  const auto [gva, gpa] = some_page();
+  regs.gseg = {gva, gva + some_bytes(), (chance(60) ? gpa : context.data + some_bytes()) - gva, 0xf};
+  if (chance(30)) regs.gseg.limit = 0;
+  if (chance(40)) regs.gseg.attr = static_cast<std::uint8_t>(random_() % 16);
+  regs.gfilter = {};
+  regs.vfilter = {};
+  for (unsigned n = chance(50) ? 3 : 0; n != 0; --n) regs.gfilter.insert(some_page().first);
+  regs.vseg = {};
+  regs.vseg_miss = false;
+  regs.seg_promote = chance(50);
+  if (!regs.virt || chance(25)) return;
+  const auto attr = [&] { return static_cast<std::uint8_t>(chance(75) ? 7 : random_() % 8); };
+  const std::uint64_t part = (1 + random_() % 8) << 12;
+  regs.vseg[0] = {context.tables_gpa, context.tables_gpa + (chance(50) ? part : 0x200000), context.host, attr()};
+  regs.vseg[1] = {context.data, context.data + (random_() % 0x40000 << 12), context.host, attr()};
+  if (chance(40)) regs.vseg[1].offset += random_() % 1024 << 12;
+  regs.vseg_miss = !regs.ept_en || chance(20);
+  for (unsigned n = chance(50) ? 3 : 0; n != 0; --n) regs.vfilter.insert(some_page().second);
+  if (chance(20)) regs.vfilter.insert(context.tables_gpa + (random_() % 8 << 12));
 }
 
 void RandomWorld::add_page(Context& context, GuestPhys area) {
@@ -141,6 +175,7 @@ ContextRegs RandomWorld::other_regs(unsigned ctx) {
   set_controls(context.regs, context.regs.ept_en);
   const std::uint64_t root = context.tables->cr3();
   context.regs.cr3 = root | (context.regs.pcide ? random_() % 3 : 0);
+  if (segments_ && chance(60)) set_segments(context);
   return context.regs;
 }
 

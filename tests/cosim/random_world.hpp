@@ -17,6 +17,7 @@ struct WorldOptions {
   unsigned pa_bits = 40;
   unsigned pages = 24;     // for each context
   bool logging = true;     // contexts with EPT dirty flags may log
+  bool segments = false;   // of both levels, with filters
   bool same_page = false;  // few pages, so that walks of the same entries meet
 };
 
@@ -49,6 +50,9 @@ class RandomWorld {
     ContextRegs regs;
     std::unique_ptr<PageTables> tables;
     std::vector<Page> pages;
+    std::uint64_t tables_gpa = 0;  // gPA of the first guest table
+    std::uint64_t data = 0;        // gPA below which no data page lies
+    std::uint64_t host = 0;        // host address minus gPA, of tables and data
   };
   struct Changed {
     HostPhys addr;
@@ -58,9 +62,11 @@ class RandomWorld {
   void build(unsigned ctx, const WorldOptions& options);
   void add_page(Context& context, GuestPhys area);
   void set_controls(ContextRegs& regs, bool nested);
+  void set_segments(Context& context);
   std::uint64_t changed_word(std::uint64_t word, bool nested);
 
   std::mt19937_64 random_;
+  bool segments_ = false;
   Poke poke_;
   std::vector<Context> contexts_;
   std::vector<Changed> changed_;

@@ -36,6 +36,32 @@ TEST_CASE("random: many in flight on few pages, so that flag updates meet", "[ra
   run_seeds(mix, 300, 6);
 }
 
+TEST_CASE("random: segments and filters of both levels, one at a time", "[random][segment]") {
+  Mix mix;
+  mix.name = "segments alone";
+  mix.alone = 850;
+  mix.poke = 40;
+  mix.invalidate = 50;
+  mix.commit = 40;
+  mix.error = 10;
+  mix.segments = true;
+  mix.timing = timing(1, 1, false, 0);
+  run_seeds(mix, 600, 4);
+}
+
+TEST_CASE("random: segments change while many are in flight", "[random][segment]") {
+  Mix mix;
+  mix.name = "segments";
+  mix.sync = 20;
+  mix.alone = 20;
+  mix.poke = 10;
+  mix.invalidate = 30;
+  mix.commit = 20;
+  mix.segments = true;
+  mix.timing = timing(1, 60, true, 20);
+  run_seeds(mix, 700, 4);
+}
+
 TEST_CASE("random: software changes tables while many are in flight", "[random]") {
   Mix mix;
   mix.name = "changing";

@@ -106,6 +106,14 @@ TEST_CASE("scoreboard: walks that behave are not reported, and neither are the h
   }
 }
 
+TEST_CASE("scoreboard: a walk that names the segment check as its source is reported", "[scoreboard]") {
+  Bench b;
+  Answer answer = b.walk(read_of(kPage));
+  answer.from_walk = false;
+  answer.from_segments = true;
+  CHECK_FALSE(b.alone(answer).empty());
+}
+
 TEST_CASE("scoreboard: a wrong answer is reported", "[scoreboard]") {
   Bench b;
   Answer answer = b.walk(read_of(kPage));

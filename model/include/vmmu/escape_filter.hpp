@@ -8,8 +8,8 @@
 namespace vmmu {
 
 // A Bloom filter of four banks of 64 bits, each with an H3 hash of its own of the page number (address[56:12]). A page
-// is escaped when its bit is set in all four. Pages that nobody inserted may be escaped too, so software keeps
-// page tables right for every page that pages_hit() lists. There is no way to take one page out again: clear, and insert the rest.
+// is escaped when its bit is set in all four. Pages that nobody inserted may be escaped too, so software keeps page
+// tables right for every page that pages_hit() lists. No page can be taken out again: clear, and insert the rest.
 struct EscapeFilter {
   static constexpr unsigned kBanks = 4;
 

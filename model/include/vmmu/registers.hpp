@@ -14,21 +14,21 @@ inline constexpr unsigned kShadowRows = 8;
 
 struct ContextRegs {
   // CTRL, one member per bit.
-  bool virt = false;     // virtualized: entries are tagged with VPID
-  bool ept_en = false;   // nested paging; needs virt
-  bool wp = false;       // CR0.WP
-  bool nxe = false;      // EFER.NXE
-  bool pge = false;      // CR4.PGE
-  bool pcide = false;    // CR4.PCIDE
-  bool smep = false;     // CR4.SMEP
-  bool smap = false;     // CR4.SMAP
-  bool pke = false;      // CR4.PKE
-  bool la57 = false;     // CR4.LA57: five-level guest paging
-  bool mbe = false;      // mode-based execute control for EPT
-  bool advinfo = false;  // qualification bits 9-11 of EPT violations are reported
-  bool pml_en = false;   // page-modification logging
-  bool page1g = true;    // the guest has 1 GiB pages (CPUID 80000001H EDX bit 26)
-  bool shadow = false;   // the walk is one of a shadow table, whose root the shadow-root buffer gives; needs virt
+  bool virt = false;         // virtualized: entries are tagged with VPID
+  bool ept_en = false;       // nested paging; needs virt
+  bool wp = false;           // CR0.WP
+  bool nxe = false;          // EFER.NXE
+  bool pge = false;          // CR4.PGE
+  bool pcide = false;        // CR4.PCIDE
+  bool smep = false;         // CR4.SMEP
+  bool smap = false;         // CR4.SMAP
+  bool pke = false;          // CR4.PKE
+  bool la57 = false;         // CR4.LA57: five-level guest paging
+  bool mbe = false;          // mode-based execute control for EPT
+  bool advinfo = false;      // qualification bits 9-11 of EPT violations are reported
+  bool pml_en = false;       // page-modification logging
+  bool page1g = true;        // the guest has 1 GiB pages (CPUID 80000001H EDX bit 26)
+  bool shadow = false;       // the walk is one of a shadow table, whose root the shadow-root buffer gives; needs virt
   bool seg_promote = false;  // answers of segments may be larger than 4 KiB
   bool vseg_miss = false;    // a gPA outside the VMM segments, or escaped: true a violation exit, false a nested walk
 
@@ -52,14 +52,14 @@ struct ContextRegs {
 // Numbers are those that the COMMIT register reads in hardware.
 enum class Reject : std::uint8_t {
   None = 0,
-  Unsupported = 1,  // a reserved CTRL bit, or a register that the build does not have
-  Virt = 2,         // ept_en, shadow or a VMM segment without virt
-  Eptp = 3,         // walk length other than 4, type other than 0 or 6, reserved bits
-  MaxPhyAddr = 4,   // outside 32 .. width of the build
-  Cr3 = 5,          // bits at or above MAXPHYADDR
-  PmlAddr = 6,      // bits at or above MAXPHYADDR, with pml_en
-  Shadow = 7,       // shadow with ept_en or with a segment
-  VsegMiss = 8,     // a VMM segment whose misses have nowhere to go: vseg_miss clear, and no EPT
+  Unsupported = 1,     // a reserved CTRL bit, or a register that the build does not have
+  Virt = 2,            // ept_en, shadow or a VMM segment without virt
+  Eptp = 3,            // walk length other than 4, type other than 0 or 6, reserved bits
+  MaxPhyAddr = 4,      // outside 32 .. width of the build
+  Cr3 = 5,             // bits at or above MAXPHYADDR
+  PmlAddr = 6,         // bits at or above MAXPHYADDR, with pml_en
+  Shadow = 7,          // shadow with ept_en or with a segment
+  VsegMiss = 8,        // a VMM segment whose misses have nowhere to go: vseg_miss clear, and no EPT
   SegmentOverlap = 9,  // two VMM segments share a page
   SegmentWrap = 10,    // the outputs of a segment go round the end of the 64-bit space
 };
@@ -78,7 +78,6 @@ enum class Event : std::uint8_t {
 enum class GuestEvent : std::uint8_t {
   CommitRejected = 2,
 };
-
 
 // Registers that are live: a walk changes them, and software reads and writes them at any time.
 struct LiveRegs {

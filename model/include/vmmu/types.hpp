@@ -54,7 +54,7 @@ enum class FaultKind : std::uint8_t {
   PmlFull = 7,
   EpmlFull = 8,
   ShadowMiss = 9,  // code: the #PF error code that the shadow table gives
-  BusError = 10,  // address: hPA of the memory access that failed
+  BusError = 10,   // address: hPA of the memory access that failed
 };
 
 struct Fault {
