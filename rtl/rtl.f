@@ -28,6 +28,7 @@ vmmu_commit_check.sv
 vmmu_ctx.sv
 vmmu_shadow.sv
 vmmu_sync_queue.sv
+vmmu_shadow_unit.sv
 vmmu_inv.sv
 vmmu_count_ram.sv
 vmmu_counters.sv

@@ -12,7 +12,7 @@ module vmmu_commit_check
     input  logic        clk_i,
     input  logic        rst_ni,
     input  logic [$clog2(Cfg.NumContexts)-1:0] ctx_i,
-    input  logic        changed_i,    // a staged segment register is written in this cycle
+    input  logic        changed_i,    // staged segment registers are written or cleared in this cycle
     input  regs_t       staged_i,     // of ctx_i
     input  logic        shadow_on_i,  // SHADOW of the active registers of ctx_i
     output logic        ready_o,      // both reasons are those of the staged registers
@@ -42,8 +42,9 @@ module vmmu_commit_check
   always_comb begin
     vmm = '0;
     for (int unsigned n = 0; n < Cfg.NumVmmSegments; n++) if (step_q == StepBits'(n)) vmm = staged_i.vseg[n];
-    seg = (step_q == StepBits'(Guest)) ? staged_i.gseg
-                                       : '{base: 52'(vmm.base), limit: 52'(vmm.limit), offset: vmm.offset, attr: vmm.attr};
+    seg = (step_q == StepBits'(Guest))
+        ? staged_i.gseg
+        : '{base: 52'(vmm.base), limit: 52'(vmm.limit), offset: vmm.offset, attr: vmm.attr};
   end
   // The image of a segment may not go over the end of the 64-bit space: its first page is not behind its last one.
   logic full, wraps;

@@ -48,7 +48,9 @@ module vmmu_csr_bridge
     found = '{write: hwif_i.global_page.req_is_wr, whole: &hwif_i.global_page.wr_biten,
               addr: RegAddrWidth'(hwif_i.global_page.addr), wdata: hwif_i.global_page.wr_data};
     if (hwif_i.contexts_0.req) found.addr = RegHostBase + RegAddrWidth'(hwif_i.contexts_0.addr);
-    if (hwif_i.contexts_8.req) found.addr = RegHostBase + (RegAddrWidth'(1) << BlockBits) + RegAddrWidth'(hwif_i.contexts_8.addr);
+    if (hwif_i.contexts_8.req) begin
+      found.addr = RegHostBase + (RegAddrWidth'(1) << BlockBits) + RegAddrWidth'(hwif_i.contexts_8.addr);
+    end
   end
 
   // ---------------------------------------------------------------- states
@@ -77,8 +79,8 @@ module vmmu_csr_bridge
   assign partial = `VMMU_MUT(40, acc_q.write && !acc_q.whole, 1'b0);
 
   // ---------------------------------------------------------------- live registers of 64 bits
-  // Reading the low word of what changes by itself keeps the high one, so that both are of one moment. One word is kept, with its address: a high
-  // word whose low word was not the latest one read is read as it is now.
+  // Reading the low word of what changes by itself keeps the high one, so that both are of one moment. One word is
+  // kept, with its address: a high word whose low word was not the latest one read is read as it is now.
   logic high, live_wide, latched, latch_valid_q;
   logic [RegAddrWidth-1:3] latch_addr_q;
   logic [31:0] latch_q;

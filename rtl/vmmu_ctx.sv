@@ -125,7 +125,7 @@ module vmmu_ctx
 
   // ---------------------------------------------------------------- what would become active
   regs_t staged, current, next;
-  logic seg_known, seg_wide;
+  logic init, seg_known, seg_wide;
   logic [63:0] seg_rdata;
   guest_seg_t gseg;
   filter_t gfilter, vfilter;
@@ -155,7 +155,7 @@ module vmmu_ctx
 
   logic [7:0] reject_commit, reject_gcommit, reject;
   vmmu_commit_check #(.Cfg(Cfg)) u_check (
-      .clk_i, .rst_ni, .ctx_i(rctx), .changed_i(reg_we_i && seg_known), .staged_i(staged),
+      .clk_i, .rst_ni, .ctx_i(rctx), .changed_i(init || (reg_we_i && seg_known)), .staged_i(staged),
       .shadow_on_i(shadow_q[rctx]), .ready_o(rules_ready), .commit_o(reject_commit), .gcommit_o(reject_gcommit)
   );
   assign reject = reg_guest_i ? reject_gcommit : reject_commit;
@@ -263,7 +263,6 @@ module vmmu_ctx
   // ---------------------------------------------------------------- storage
   // One row of one column is written in a cycle. A CR3 that is loaded is staged in a cycle in which software
   // writes nothing, before it becomes active; a later write of software stands.
-  logic init;
   logic [CtxBits-1:0] srow;
   assign init      = state_q == Init;
   assign stage_cr3 = (state_q == Spaces) && !refused_q && serving_inv_q && inv_load_i && !cr3_staged_q && !reg_we_i;

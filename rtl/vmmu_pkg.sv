@@ -243,7 +243,7 @@ package vmmu_pkg;
   localparam logic [11:0] RegShadowRoots = 12'h700;   // live, row n at + ShadowRootStride * n, offsets Row... below
   localparam logic [11:0] ShadowRootStride = 12'h020;
   localparam logic [11:0] RegRootDone = 12'h800;      // write: searches the shadow-root buffer again
-  localparam logic [11:0] RegSyncOp = 12'h808;        // live RO: the context's oldest synchronization, bit 8 = there is one
+  localparam logic [11:0] RegSyncOp = 12'h808;        // live RO: the oldest synchronization, bit 8 = there is one
   localparam logic [11:0] RegSyncAddr = 12'h810;      // live RO: its gVA
   localparam logic [11:0] RegSyncPcid = 12'h818;      // live RO: its PCID
   localparam logic [11:0] RegSyncDone = 12'h820;      // write: the oldest synchronization is done
@@ -251,7 +251,7 @@ package vmmu_pkg;
   // Offsets inside a guest page.
   localparam logic [11:0] RegInvAddr = 12'h000;       // 64 bits: gVA, or the CR3 to load
   localparam logic [11:0] RegInvPcid = 12'h008;       // 12 bits
-  localparam logic [11:0] RegInvCommand = 12'h010;    // write: starts inv_op_e 0 .. 5 for this context; read: the latest
+  localparam logic [11:0] RegInvCommand = 12'h010;    // write: starts inv_op_e 0 .. 5 for this context; read: latest
   localparam logic [11:0] RegInvStatus = 12'h018;     // RO bit 0 busy, bit 1 refused as invalid
   localparam logic [11:0] RegGuestEvents = 12'h020;   // live, write one to clear, bits below
   localparam logic [11:0] RegGcommit = 12'h028;       // write: GCOMMIT; read: reason of the last rejection

@@ -71,7 +71,8 @@ module vmmu_regs
 
   // ---------------------------------------------------------------- decode
   logic [RegAddrWidth-1:0] host_offset;
-  logic in_global, in_ctx, in_host, in_guest, is_commit, is_gcommit, is_guest_events, is_index, is_events, is_error_record, is_counter, is_cap, is_shadow;
+  logic in_global, in_ctx, in_host, in_guest;
+  logic is_commit, is_gcommit, is_guest_events, is_index, is_events, is_error_record, is_counter, is_cap, is_shadow;
   logic [CtxBits-1:0] ctx;
   assign host_offset = req_q.addr - RegHostBase;
   assign in_global   = req_q.addr < RegHostBase;
@@ -86,7 +87,8 @@ module vmmu_regs
   // A word that is not written keeps its value.
   logic [63:0] kept;
   assign kept        = staged_known_i ? staged_rdata_i : shadow_rdata_i;
-  assign wdata_o     = {req_q.half[1] ? req_q.wdata[63:32] : kept[63:32], req_q.half[0] ? req_q.wdata[31:0] : kept[31:0]};
+  assign wdata_o     = {req_q.half[1] ? req_q.wdata[63:32] : kept[63:32],
+                        req_q.half[0] ? req_q.wdata[31:0] : kept[31:0]};
   assign is_commit       = in_host && (offset_o == RegCommit);
   assign is_gcommit      = in_guest && (offset_o == RegGcommit);
   assign is_guest_events = in_guest && (offset_o == RegGuestEvents);
@@ -103,7 +105,8 @@ module vmmu_regs
 
   // The high word of a register of at most 32 bits is an undefined address.
   logic wide, half_exists;
-  assign wide = (in_ctx && staged_known_i && staged_wide_i) || (is_shadow && shadow_wide_i) || is_error_record || is_counter ||
+  assign wide = (in_ctx && staged_known_i && staged_wide_i) || (is_shadow && shadow_wide_i) ||
+                is_error_record || is_counter ||
                 (in_global && (req_q.addr == RegGlobalId));
   assign half_exists = req_q.half[0] || (req_q.half[1] && wide);
 

@@ -72,7 +72,8 @@ module vmmu_seg_regs
     localparam bit IsBound = IsVmm && (i % 4 < 2);  // BASE or LIMIT of a VMM segment: at most 2**52
     localparam int unsigned Low = (IsFilter || IsAttr) ? 0 : 12;
     localparam int unsigned High = IsAttr ? (IsVmm ? 2 : 3) : (IsBound ? 52 : 63);
-    localparam bit Exists = (i < VfilterAt) || (IsVmm ? (i < VsegAt + 4 * Cfg.NumVmmSegments) : (Cfg.NumVmmSegments != 0));
+    localparam bit Exists = (i < VfilterAt) ||
+                            (IsVmm ? (i < VsegAt + 4 * Cfg.NumVmmSegments) : (Cfg.NumVmmSegments != 0));
     if (Exists) begin : g_storage
       logic [High-Low:0] bits;
       vmmu_staged_column #(.Width(High - Low + 1), .Rows(Rows)) u_column (

@@ -67,7 +67,8 @@ module vmmu_shadow
   logic [11:0] reg_field;
   logic [CtxBits+RowBits-1:0] reg_entry, write_entry;
   assign rctx         = CtxBits'(reg_ctx_i);
-  assign in_rows      = (reg_offset_i >= RegShadowRoots) && (reg_offset_i < RegShadowRoots + 12'(Rows) * ShadowRootStride) &&
+  assign in_rows      = (reg_offset_i >= RegShadowRoots) &&
+                        (reg_offset_i < RegShadowRoots + 12'(Rows) * ShadowRootStride) &&
                         (reg_offset_i[2:0] == 3'd0);
   assign is_root_done = reg_offset_i == RegRootDone;
   assign reg_row      = reg_offset_i[5+:RowBits];

@@ -135,8 +135,8 @@ module vmmu_top
 
   // ---------------------------------------------------------------- misses and walks
   logic  head_valid, head_ready, head_taken;
-  miss_t head;
   logic [2*Contexts-1:0] hold;
+  miss_t head;
   logic cover_valid;  // an invalidation arrives
   vmmu_miss_queue #(.Depth(Cfg.MissQueue), .Contexts(Contexts)) u_miss_queue (
       .clk_i, .rst_ni,
@@ -286,7 +286,7 @@ module vmmu_top
   logic [11:0] reg_offset;
   logic reg_guest;
   logic staged_we, staged_known, staged_wide, staged_wait, commit_valid, commit_done, commit_busy;
-  logic [63:0] staged_rdata, counter;
+  logic [63:0] staged_rdata, shadow_rdata, counter;
   logic [7:0] commit_reject;
   logic [4:0] counter_index;
 
@@ -319,36 +319,19 @@ module vmmu_top
   );
 
   // ---------------------------------------------------------------- shadow paging
-  logic shadow_we, root_known, root_wide, sync_known, sync_wide, sync_error;
-  logic [63:0] root_rdata, sync_rdata;
-  logic sync_full, sync_push, sync_valid, sync_take;
+  logic shadow_we, shadow_known, shadow_wide, shadow_error, sync_full, sync_push, sync_valid, sync_take;
   inv_req_t sync_new, sync_done;
   assign bank_ready = ctx_ready && shadow_ready;
-  if (Cfg.ShadowRoots != 0) begin : g_shadow
-    vmmu_shadow #(.Cfg(Cfg)) u_shadow (
-        .clk_i, .rst_ni, .ready_o(shadow_ready),
-        .reg_ctx_i(reg_ctx), .reg_offset_i(reg_offset), .reg_we_i(shadow_we && root_known), .reg_wdata_i(reg_wdata),
-        .reg_known_o(root_known), .reg_wide_o(root_wide), .reg_rdata_o(root_rdata),
-        .switch_i(switched), .switch_ctx_i(switch_ctx), .switch_bank_i(switch_bank), .switch_guest_i(switch_guest),
-        .switch_regs_i(switch_regs), .live_i(live), .old_bank_busy_i(old_bank_busy),
-        .hold_o(hold), .missed_o(root_missed),
-        .walk_ctx_i(regs_ctx), .walk_bank_i(regs_bank), .walk_root_o(shadow_root)
-    );
-    vmmu_sync_queue #(.Cfg(Cfg)) u_sync_queue (
-        .clk_i, .rst_ni,
-        .reg_ctx_i(reg_ctx), .reg_offset_i(reg_offset), .reg_we_i(shadow_we && sync_known),
-        .reg_known_o(sync_known), .reg_wide_o(sync_wide), .reg_error_o(sync_error), .reg_rdata_o(sync_rdata),
-        .full_o(sync_full), .push_i(sync_push), .push_req_i(sync_new), .pushed_o(sync_pushed),
-        .valid_o(sync_valid), .take_i(sync_take), .req_o(sync_done)
-    );
-  end else begin : g_no_shadow
-    assign shadow_ready = 1'b1;
-    assign {root_known, root_wide, sync_known, sync_wide, sync_error, sync_full, sync_valid} = '0;
-    assign {root_rdata, sync_rdata, hold, root_missed, sync_pushed, shadow_root, sync_done} = '0;
-    logic unused_shadow;
-    assign unused_shadow = ^{shadow_we, switched, switch_bank, switch_guest, switch_ctx, switch_regs, sync_push,
-                             sync_take, sync_new};
-  end
+  vmmu_shadow_unit #(.Cfg(Cfg)) u_shadow (
+      .clk_i, .rst_ni, .ready_o(shadow_ready),
+      .reg_ctx_i(reg_ctx), .reg_offset_i(reg_offset), .reg_we_i(shadow_we), .reg_wdata_i(reg_wdata),
+      .reg_known_o(shadow_known), .reg_wide_o(shadow_wide), .reg_error_o(shadow_error), .reg_rdata_o(shadow_rdata),
+      .switch_i(switched), .switch_ctx_i(switch_ctx), .switch_bank_i(switch_bank), .switch_guest_i(switch_guest),
+      .switch_regs_i(switch_regs), .live_i(live), .old_bank_busy_i(old_bank_busy),
+      .hold_o(hold), .missed_o(root_missed), .walk_ctx_i(regs_ctx), .walk_bank_i(regs_bank), .walk_root_o(shadow_root),
+      .sync_full_o(sync_full), .sync_push_i(sync_push), .sync_req_i(sync_new), .sync_pushed_o(sync_pushed),
+      .sync_valid_o(sync_valid), .sync_take_i(sync_take), .sync_req_o(sync_done)
+  );
 
   // ---------------------------------------------------------------- invalidation
   vmmu_inv #(.Cfg(Cfg)) u_inv (
@@ -386,9 +369,9 @@ module vmmu_top
       .ctx_o(reg_ctx), .guest_o(reg_guest), .offset_o(reg_offset), .staged_we_o(staged_we), .wdata_o(reg_wdata),
       .staged_known_i(staged_known), .staged_wide_i(staged_wide), .staged_wait_i(staged_wait),
       .staged_rdata_i(staged_rdata),
-      .shadow_we_o(shadow_we), .shadow_known_i(root_known || sync_known), .shadow_wide_i(root_wide || sync_wide),
-      .shadow_error_i(sync_known && sync_error), .shadow_rdata_i(root_rdata | sync_rdata),
-      .commit_valid_o(commit_valid), .commit_done_i(commit_done), .commit_busy_i(commit_busy),
+      .shadow_we_o(shadow_we), .shadow_known_i(shadow_known), .shadow_wide_i(shadow_wide),
+      .shadow_error_i(shadow_error), .shadow_rdata_i(shadow_rdata), .commit_valid_o(commit_valid),
+      .commit_done_i(commit_done), .commit_busy_i(commit_busy),
       .commit_reject_i(commit_reject),
       .index_we_o(index_we), .index_i(pml_index), .index_busy_i(pml_busy), .error_record_i(error_record),
       .counter_index_o(counter_index), .counter_i(counter),

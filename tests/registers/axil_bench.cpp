@@ -262,7 +262,8 @@ Reject AxilBench::reason(unsigned ctx) { return static_cast<Reject>(get(address_
 void AxilBench::activate(unsigned ctx, const ContextRegs& regs) {
   stage(ctx, regs);
   if (commit(ctx) != AxiResp::Okay) throw std::runtime_error("COMMIT was refused as busy");
-  if (reason(ctx) != Reject::None) throw std::runtime_error("COMMIT was rejected");
+  const Reject why = reason(ctx);
+  if (why != Reject::None) throw std::runtime_error(fmt::format("COMMIT was rejected: {}", static_cast<unsigned>(why)));
 }
 
 // ---------------------------------------------------------------- the other ports

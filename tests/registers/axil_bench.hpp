@@ -77,6 +77,7 @@ class AxilBench {
   void send(GuestVirt gva, unsigned ctx = 0, Op op = Op::Read);
   unsigned outstanding() const { return sent_ - answered_; }
   void wait_answers();
+  const Answer& last() const { return last_; }  // the latest answer
 
   // The system's invalidation port. False: error reply. start_... presents it and returns its id; only when none is
   // presented. Several may wait for their acknowledgement.

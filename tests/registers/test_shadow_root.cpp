@@ -22,6 +22,16 @@ TEST_CASE("shadow root: a row for the root is found at COMMIT, in each place of 
   }
 }
 
+TEST_CASE("shadow root: a miss that comes during the search waits for its end", "[registers][shadow]") {
+  World w;
+  w.set_row(kRows - 1, World::kGuestRoot);
+  w.commit(World::kGuestRoot);
+  w.bench.send(World::page(0), World::kCtx);
+  w.bench.wait_answers();
+  CHECK(w.bench.last().hpa == World::frame(0).value);
+  CHECK(w.events() == 0);
+}
+
 TEST_CASE("shadow root: without a row there is an event, and the misses wait for ROOT_DONE", "[registers][shadow]") {
   World w;
   w.activate(World::kGuestRoot);
