@@ -69,7 +69,7 @@ def cell(preset, rows, what):
     goal = GOALS[preset][0 if what == "LUT4" else 1]
     if what == "clock":
         found = next((r["measured"] for r in rows if r["name"].startswith(f"{preset}: clock")), None)
-        return f"not measured ({goal} MHz)" if found is None else f"{found} ({goal})"
+        return f"not measured ({goal} MHz)" if found is None else f"{found} MHz ({goal})"
     found = next((r["measured"] for r in rows if r["name"] == f"{preset}: LUT4"), None)
     if found is not None:
         return f"{number(found)} ({goal})"
