@@ -69,12 +69,23 @@ def cell(preset, rows, what):
     goal = GOALS[preset][0 if what == "LUT4" else 1]
     if what == "clock":
         found = next((r["measured"] for r in rows if r["name"].startswith(f"{preset}: clock")), None)
-        return f"not measured ({goal} MHz)" if found is None else f"{found} ({goal})"
+        return f"not measured ({goal} MHz)" if found is None else f"{found} MHz ({goal})"
     found = next((r["measured"] for r in rows if r["name"] == f"{preset}: LUT4"), None)
     if found is not None:
         return f"{number(found)} ({goal})"
     total = next(r["measured"] for r in rows if r["name"] == f"{preset}, sum of the blocks")
     return f"{number(total)} ({goal}), synthesized"
+
+
+def with_cell(text, row, preset, value):
+    """The README's table with another value in the column of a preset."""
+    lines = text.split("\n")
+    columns = [c.strip(" `") for c in next(line for line in lines if line.startswith("| | `paper`")).split("|")]
+    index = next(i for i, line in enumerate(lines) if line.startswith(row))
+    cells = lines[index].split("|")
+    cells[columns.index(preset)] = f" {value} "
+    lines[index] = "|".join(cells)
+    return "\n".join(lines)
 
 
 def main():
@@ -89,13 +100,8 @@ def main():
         for kind, table in (("routed", routed), ("blocks", blocks)):
             if f"<!-- fpga/tables.py: {preset} {kind} -->\n" in area:
                 area = replaced(area, f"{preset} {kind}", table(preset, rows))
-    if None not in results.values():
-        rows = {what: [cell(p, results[p], what) for p in ("server", "tiny")] for what in ("LUT4", "clock")}
-        readme = re.sub(r"(\| ECP5 [^|]*LUT4 \(goal\)) \|.*",
-                        lambda m: f"{m[1]} | not measured | {rows['LUT4'][0]} | as `server` | {rows['LUT4'][1]} |", readme)
-        readme = re.sub(r"(\| clock placed and routed \(goal\)) \|.*",
-                        lambda m: f"{m[1]} | not measured | {rows['clock'][0]} | not measured | {rows['clock'][1]} MHz |",
-                        readme)
+        for what, row in (("LUT4", "| ECP5 "), ("clock", "| clock placed and routed ")):
+            readme = with_cell(readme, row, preset, cell(preset, rows, what))
     if "--check" in sys.argv[1:]:
         if (area, readme) != (before_area, before_readme):
             sys.exit("the tables of docs/area.md and README.md are not those of fpga/results; run fpga/tables.py")
