@@ -39,7 +39,9 @@ module vmmu_fifo #(
     end else begin
       if (push_i) wr_q <= next(wr_q);
       if (pop_i) rd_q <= next(rd_q);
-      if (`VMMU_MUT(111, push_i != pop_i, push_i || pop_i)) count_q <= push_i ? count_q + CountWidth'(1) : count_q - CountWidth'(1);
+      if (`VMMU_MUT(111, push_i != pop_i, push_i || pop_i)) begin
+        count_q <= push_i ? count_q + CountWidth'(1) : count_q - CountWidth'(1);
+      end
     end
   end
 
