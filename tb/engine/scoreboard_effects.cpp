@@ -210,12 +210,7 @@ bool Scoreboard::missing_flags_allow(const Flight& flight, const Answer& answer,
   WalkTrace now;
   judge_.now(answer.access, *flight.regs, &now);
   bool recalled = false;
-  for (const WalkTrace::Read& read : now.reads) {
-    const std::vector<WordHistory::Version>* versions = swapped_.versions(read.addr);
-    if (versions == nullptr || history_.versions(read.addr) != nullptr) continue;
-    for (const WordHistory::Version& v : *versions) history_.changed(read.addr, v.value, v.until);
-    recalled = true;
-  }
+  for (const WalkTrace::Read& read : now.reads) recalled |= history_.take(read.addr, swapped_);
   return recalled && judge_.possible(flight.since, Judge::kNow, answer.access, *flight.regs, answer.result, trace);
 }
 
