@@ -28,17 +28,20 @@ def number(value):
 
 
 def routed(preset, rows):
-    """Area and clock of the routed design, and its worst paths; nothing when the preset was only synthesized."""
+    """Area, and clock and worst paths if it was routed, of the whole design; nothing when only blocks were made."""
     by_name = {row["name"]: row for row in rows}
     clock = next((row for row in rows if row["name"].startswith(f"{preset}: clock")), None)
-    if clock is None:
+    if f"{preset}: LUT4" not in by_name:
         return ["Not placed and routed."]
+    label = clock["name"].split(", ")[1] if clock else "synthesized"
+    measured = f"{clock['measured']} MHz" if clock else "not routed"
     cells = [by_name[f"{preset}: {what}"]["measured"]
              for what in ("LUT4", "flip-flops", "distributed RAM", "block RAM")]
     lines = ["| | LUT4 | flip-flops | RAM 16x4 | block RAM | clock |", "|---|---|---|---|---|---|",
              f"| goal | <= {GOALS[preset][0]} | | | | >= {GOALS[preset][1]} MHz |",
-             f"| {clock['name'].split(', ')[1]} | " + " | ".join(number(c) for c in cells) +
-             f" | {clock['measured']} MHz |", "", "| ns | from | to |", "|---|---|---|"]
+             f"| {label} | " + " | ".join(number(c) for c in cells) + f" | {measured} |"]
+    if clock:
+        lines += ["", "| ns | from | to |", "|---|---|---|"]
     for row in rows:
         if path := re.match(rf"{preset}: path (\S+) -> (\S+)$", row["name"]):
             lines.append(f"| {row['measured']} | `{path[1]}` | `{path[2]}` |")
