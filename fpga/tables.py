@@ -28,17 +28,20 @@ def number(value):
 
 
 def routed(preset, rows):
-    """Area and clock of the routed design, and its worst paths; nothing when the preset was only synthesized."""
+    """Area, and clock and worst paths if it was routed, of the whole design; nothing when only blocks were made."""
     by_name = {row["name"]: row for row in rows}
     clock = next((row for row in rows if row["name"].startswith(f"{preset}: clock")), None)
-    if clock is None:
+    if f"{preset}: LUT4" not in by_name:
         return ["Not placed and routed."]
+    label = clock["name"].split(", ")[1] if clock else "synthesized"
+    measured = f"{clock['measured']} MHz" if clock else "not routed"
     cells = [by_name[f"{preset}: {what}"]["measured"]
              for what in ("LUT4", "flip-flops", "distributed RAM", "block RAM")]
     lines = ["| | LUT4 | flip-flops | RAM 16x4 | block RAM | clock |", "|---|---|---|---|---|---|",
              f"| goal | <= {GOALS[preset][0]} | | | | >= {GOALS[preset][1]} MHz |",
-             f"| {clock['name'].split(', ')[1]} | " + " | ".join(number(c) for c in cells) +
-             f" | {clock['measured']} MHz |", "", "| ns | from | to |", "|---|---|---|"]
+             f"| {label} | " + " | ".join(number(c) for c in cells) + f" | {measured} |"]
+    if clock:
+        lines += ["", "| ns | from | to |", "|---|---|---|"]
     for row in rows:
         if path := re.match(rf"{preset}: path (\S+) -> (\S+)$", row["name"]):
             lines.append(f"| {row['measured']} | `{path[1]}` | `{path[2]}` |")
@@ -69,12 +72,23 @@ def cell(preset, rows, what):
     goal = GOALS[preset][0 if what == "LUT4" else 1]
     if what == "clock":
         found = next((r["measured"] for r in rows if r["name"].startswith(f"{preset}: clock")), None)
-        return f"not measured ({goal} MHz)" if found is None else f"{found} ({goal})"
+        return f"not measured ({goal} MHz)" if found is None else f"{found} MHz ({goal})"
     found = next((r["measured"] for r in rows if r["name"] == f"{preset}: LUT4"), None)
     if found is not None:
         return f"{number(found)} ({goal})"
     total = next(r["measured"] for r in rows if r["name"] == f"{preset}, sum of the blocks")
     return f"{number(total)} ({goal}), synthesized"
+
+
+def with_cell(text, row, preset, value):
+    """The README's table with another value in the column of a preset."""
+    lines = text.split("\n")
+    columns = [c.strip(" `") for c in next(line for line in lines if line.startswith("| | `paper`")).split("|")]
+    index = next(i for i, line in enumerate(lines) if line.startswith(row))
+    cells = lines[index].split("|")
+    cells[columns.index(preset)] = f" {value} "
+    lines[index] = "|".join(cells)
+    return "\n".join(lines)
 
 
 def main():
@@ -89,13 +103,8 @@ def main():
         for kind, table in (("routed", routed), ("blocks", blocks)):
             if f"<!-- fpga/tables.py: {preset} {kind} -->\n" in area:
                 area = replaced(area, f"{preset} {kind}", table(preset, rows))
-    if None not in results.values():
-        rows = {what: [cell(p, results[p], what) for p in ("server", "tiny")] for what in ("LUT4", "clock")}
-        readme = re.sub(r"(\| ECP5 [^|]*LUT4 \(goal\)) \|.*",
-                        lambda m: f"{m[1]} | not measured | {rows['LUT4'][0]} | as `server` | {rows['LUT4'][1]} |", readme)
-        readme = re.sub(r"(\| clock placed and routed \(goal\)) \|.*",
-                        lambda m: f"{m[1]} | not measured | {rows['clock'][0]} | not measured | {rows['clock'][1]} MHz |",
-                        readme)
+        for what, row in (("LUT4", "| ECP5 "), ("clock", "| clock placed and routed ")):
+            readme = with_cell(readme, row, preset, cell(preset, rows, what))
     if "--check" in sys.argv[1:]:
         if (area, readme) != (before_area, before_readme):
             sys.exit("the tables of docs/area.md and README.md are not those of fpga/results; run fpga/tables.py")

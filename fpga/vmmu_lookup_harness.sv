@@ -55,7 +55,7 @@ module vmmu_lookup_harness
   end
 
   ctx_live_t live;
-  logic hit, ready, miss;
+  logic hit, ready, miss, unused_ready;
   rsp_t hit_rsp;
   assign live = in_q.live[CtxBits'(in_q.req.ctx)];
   vmmu_l1_tlb #(.Cfg(Cfg)) u_l1_tlb (
@@ -68,6 +68,8 @@ module vmmu_lookup_harness
   logic [$clog2(2*Cfg.NumWalks+1)-1:0] waiting;
   vmmu_response #(.Depth(2 * Cfg.NumWalks)) u_response (
       .clk_i, .rst_ni(rst_q),
+      // Without segments: their answers are another path.
+      .seg_valid_i(1'b0), .seg_i('0), .seg_bank_i(1'b0), .seg_ready_o(unused_ready),
       .hit_valid_i(hit), .hit_i(hit_rsp), .hit_bank_i(live.bank), .ready_o(ready),
       .walk_valid_i(in_q.walk_valid), .walk_i(in_q.walk), .walk_bank_i(in_q.walk_bank),
       .walk_covered_i(in_q.walk_covered), .waiting_o(waiting),

@@ -46,13 +46,14 @@ module vmmu_commit_check
         ? staged_i.gseg
         : '{base: 52'(vmm.base), limit: 52'(vmm.limit), offset: vmm.offset, attr: vmm.attr};
   end
-  // The image of a segment may not go over the end of the 64-bit space: its first page is not behind its last one.
+  // The image of a segment may not go over the end of the 64-bit space: it does when the sum for its first page stays
+  // below that end, and the sum for LIMIT, the first page behind the segment, goes beyond it.
   logic full, wraps;
-  logic [63:12] first_image, last_image;
+  logic [52:0] first_image, end_image;
   assign full        = seg.base < seg.limit;
-  assign first_image = seg.base + seg.offset;
-  assign last_image  = seg.limit - 52'd1 + seg.offset;
-  assign wraps       = full && `VMMU_MUT(93, first_image > last_image, 1'b0);
+  assign first_image = 53'(seg.base) + 53'(seg.offset);
+  assign end_image   = 53'(seg.limit) + 53'(seg.offset);
+  assign wraps       = full && `VMMU_MUT(93, !first_image[52] && end_image[52] && (end_image[51:0] != '0), 1'b0);
 
   // ---------------------------------------------------------------- one pair of VMM segments in a cycle
   vmm_seg_t one, other;
@@ -143,7 +144,7 @@ module vmmu_commit_check
   end
 
   logic unused_bits;
-  assign unused_bits = ^{staged_i, seg.attr, vmm.attr, one, other};
+  assign unused_bits = ^{staged_i, seg.attr, vmm.attr, one, other, first_image};
 
   `VMMU_ASSERT(EmptySegmentsAreNeverRefused_A,
                ready_o && !vmm_full_q && !guest_full_q -> !(overlap_q || vmm_wraps_q || guest_wraps_q))

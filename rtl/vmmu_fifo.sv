@@ -23,7 +23,7 @@ module vmmu_fifo #(
   logic [CountWidth-1:0] count_q;
 
   function automatic logic [PtrWidth-1:0] next(logic [PtrWidth-1:0] ptr);
-    return (ptr == `VMMU_MUT(90, PtrWidth'(Depth - 1), '1)) ? '0 : ptr + PtrWidth'(1);
+    return (ptr == `VMMU_MUT(110, PtrWidth'(Depth - 1), '1)) ? '0 : ptr + PtrWidth'(1);
   endfunction
 
   assign valid_o = count_q != '0;
@@ -39,7 +39,9 @@ module vmmu_fifo #(
     end else begin
       if (push_i) wr_q <= next(wr_q);
       if (pop_i) rd_q <= next(rd_q);
-      if (`VMMU_MUT(91, push_i != pop_i, push_i || pop_i)) count_q <= push_i ? count_q + CountWidth'(1) : count_q - CountWidth'(1);
+      if (`VMMU_MUT(111, push_i != pop_i, push_i || pop_i)) begin
+        count_q <= push_i ? count_q + CountWidth'(1) : count_q - CountWidth'(1);
+      end
     end
   end
 

@@ -23,7 +23,7 @@ module vmmu_plru #(
     automatic int unsigned node = 1;
     touched_tree_o = tree_i;
     for (int i = WayWidth - 1; i >= 0; i--) begin
-      touched_tree_o[node] = `VMMU_MUT(92, !touched_i[i], tree_i[node] ^ touched_i[i]);
+      touched_tree_o[node] = `VMMU_MUT(112, !touched_i[i], tree_i[node] ^ touched_i[i]);
       node = 2 * node + (touched_i[i] ? 1 : 0);
     end
   end

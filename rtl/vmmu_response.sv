@@ -120,17 +120,21 @@ module vmmu_response
       else if (!age_q[3]) age_q <= age_q + 4'd1;
     end
   end
+  // Joined by OR under selects of which one at most is set: that is smaller than a chain of choices.
+  function automatic item_t only(logic select, item_t item);
+    return select ? item : '0;
+  endfunction
+  item_t later;  // what is sent when there is no hit
+  assign later = only(seg_valid_q, seg_q) | only(!seg_valid_q && seg_valid_i, '{bank: seg_bank_i, rsp: seg_i}) |
+      only(!seg_valid_q && !seg_valid_i && queue_valid, queue_q[rd_q]) |
+      only(!seg_valid_q && !seg_valid_i && !queue_valid, '{bank: walk_bank_i, rsp: walk_i});
   always_ff @(posedge clk_i) begin
     // Whether there is a hit or an answer of segments is known last: it selects, and enables nothing. The row of the
     // queue that is written is not in use.
     if (walk_valid_i) queue_q[wr_q] <= '{bank: walk_bank_i, rsp: walk_i};
     if (load) begin
-      if (spare_valid_q) out_q <= spare_q;
-      else if (hit_valid_i) out_q <= '{bank: hit_bank_i, rsp: hit_i};
-      else if (seg_valid_q) out_q <= seg_q;
-      else if (seg_valid_i) out_q <= '{bank: seg_bank_i, rsp: seg_i};
-      else if (queue_valid) out_q <= queue_q[rd_q];
-      else out_q <= '{bank: walk_bank_i, rsp: walk_i};
+      out_q <= only(spare_valid_q, spare_q) | only(!spare_valid_q && hit_valid_i, '{bank: hit_bank_i, rsp: hit_i}) |
+               only(!spare_valid_q && !hit_valid_i, later);
     end
     if (!spare_valid_q) spare_q <= '{bank: hit_bank_i, rsp: hit_i};
     if (!seg_valid_q) seg_q <= '{bank: seg_bank_i, rsp: seg_i};

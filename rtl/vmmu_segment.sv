@@ -36,24 +36,31 @@ module vmmu_segment
     logic [BoundWidth-1:0] base, limit;
     assign base  = base_i[n];
     assign limit = limit_i[n];
+    // The page number is compared in three parts, because each part with those above it is a page number too: of a
+    // page of 1 GiB, 2 MiB and 4 KiB.
+    logic base_before_1g, base_at_1g, limit_after_1g, limit_at_1g;
+    logic base_before_2m, base_at_2m, limit_after_2m, limit_at_2m;
+    assign base_before_1g = base[BoundWidth-1:18] < page[BoundWidth-1:18];
+    assign base_at_1g     = base[BoundWidth-1:18] == page[BoundWidth-1:18];
+    assign limit_after_1g = limit[BoundWidth-1:18] > page[BoundWidth-1:18];
+    assign limit_at_1g    = limit[BoundWidth-1:18] == page[BoundWidth-1:18];
+    assign base_before_2m = base_before_1g || (base_at_1g && (base[17:9] < page[17:9]));
+    assign base_at_2m     = base_at_1g && (base[17:9] == page[17:9]);
+    assign limit_after_2m = limit_after_1g || (limit_at_1g && (limit[17:9] > page[17:9]));
+    assign limit_at_2m    = limit_at_1g && (limit[17:9] == page[17:9]);
+
     // The bounds are compared before anything is added: no sum can wrap a page into a segment.
     assign filled[n] = base < limit;
-    assign holds[n]  = (base <= page) && `VMMU_MUT(71, page < limit, page <= limit);
+    assign holds[n]  = (base_before_2m || (base_at_2m && (base[8:0] <= page[8:0]))) &&
+        (limit_after_2m || (limit_at_2m && `VMMU_MUT(71, page[8:0] < limit[8:0], page[8:0] <= limit[8:0])));
     assign sum[n]    = SumWidth'(page_i) + offset_i[n];
 
     // The large page around the input: does it share a page with the segment, does it lie wholly inside, and is the
     // output aligned like it?
-    logic base_before_2m, base_at_2m, base_before_1g, base_at_1g, limit_after_2m, limit_after_1g;
-    assign base_before_2m = base[BoundWidth-1:9] < page[BoundWidth-1:9];
-    assign base_at_2m     = base[BoundWidth-1:9] == page[BoundWidth-1:9];
-    assign base_before_1g = base[BoundWidth-1:18] < page[BoundWidth-1:18];
-    assign base_at_1g     = base[BoundWidth-1:18] == page[BoundWidth-1:18];
-    assign limit_after_2m = limit[BoundWidth-1:9] > page[BoundWidth-1:9];
-    assign limit_after_1g = limit[BoundWidth-1:18] > page[BoundWidth-1:18];
     assign meets_2m[n] = filled[n] && (base_before_2m || base_at_2m) &&
-        (limit_after_2m || ((limit[BoundWidth-1:9] == page[BoundWidth-1:9]) && (limit[8:0] != '0)));
+        (limit_after_2m || (limit_at_2m && (limit[8:0] != '0)));
     assign meets_1g[n] = filled[n] && (base_before_1g || base_at_1g) &&
-        (limit_after_1g || ((limit[BoundWidth-1:18] == page[BoundWidth-1:18]) && (limit[17:0] != '0)));
+        (limit_after_1g || (limit_at_1g && (limit[17:0] != '0)));
     assign inside_2m[n] = limit_after_2m && (base_before_2m || (base_at_2m && (base[8:0] == '0))) &&
         `VMMU_MUT(72, offset_i[n][8:0] == '0, 1'b1);
     assign inside_1g[n] = limit_after_1g && (base_before_1g || (base_at_1g && (base[17:0] == '0))) &&

@@ -124,6 +124,7 @@ Transaction Memory::perform(const Pending& pending) {
   if (t.error) return t;
   t.data = words_.peek(t.addr);
   if (t.op == MemOp::Write || t.swapped()) change(t.addr, t.wdata);
+  if (t.swapped() && on_swap) on_swap(t.addr, t.data);
   return t;
 }
 

@@ -74,6 +74,8 @@ class Memory {
 
   // Called before an injected race writes.
   std::function<void(HostPhys addr, std::uint64_t word)> on_race;
+  // A compare-and-swap has changed a word that held `before`.
+  std::function<void(HostPhys addr, std::uint64_t before)> on_swap;
   // What was injected and has not happened yet.
   const std::map<HostPhys, unsigned>& errors_left() const { return errors_left_; }
   const std::map<HostPhys, std::uint64_t>& races_left() const { return races_; }

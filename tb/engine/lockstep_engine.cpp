@@ -43,6 +43,9 @@ LockstepEngine::LockstepEngine(const EngineOptions& options)
     return found;
   };
   Rig& rig = rtl_.rig();
+  rig.memory().on_swap = [this](HostPhys addr, std::uint64_t before) {
+    scoreboard_.swap_happens(addr, before, rtl_.rig().now());
+  };
   rig.memory().on_race = [this](HostPhys addr, std::uint64_t word) {
     scoreboard_.race_happens(addr, word, rtl_.rig().now());
   };

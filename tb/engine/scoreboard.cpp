@@ -386,7 +386,8 @@ bool Scoreboard::changing_tables_allow(const Flight& flight, const Answer& answe
 
 Differences Scoreboard::explain_without_model(const Flight& flight, const Answer& answer) {
   WalkTrace trace;
-  if (!judge_.possible(flight.since, Judge::kNow, answer.access, *flight.regs, answer.result, trace)) {
+  if (!judge_.possible(flight.since, Judge::kNow, answer.access, *flight.regs, answer.result, trace) &&
+      !missing_flags_allow(flight, answer, trace)) {
     const Judge::Verdict now = judge_.now(answer.access, *flight.regs);
     return {fmt::format("{} (several in flight): got {}, expected {}{}, or what memory gave since cycle {}",
                         describe(answer.access), describe(answer.result), describe(now.result),

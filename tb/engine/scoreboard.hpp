@@ -76,6 +76,8 @@ class Scoreboard {
   void inject_race(HostPhys addr, std::uint64_t word);
   // The RTL's memory is about to make that injected write.
   void race_happens(HostPhys addr, std::uint64_t word, std::uint64_t now);
+  // The RTL has set flags in that word.
+  void swap_happens(HostPhys addr, std::uint64_t before, std::uint64_t now);
   void invalidation_accepted(const Invalidation& inv, std::uint64_t cycle);
   void invalidation_acknowledged(std::uint64_t cycle);
   void invalidation_refused();  // an error reply: nothing was done
@@ -130,6 +132,8 @@ class Scoreboard {
   void check_source(const Answer& answer, const WalkTrace& trace, Differences& out) const;
   void check_isolation(const Answer& answer, const RegisterSet& regs, const WalkTrace& trace, Differences& out) const;
   void take_active(unsigned ctx);
+  // A fault because a flag could not be written: requests under other registers may have set that flag since.
+  bool missing_flags_allow(const Flight& flight, const Answer& answer, WalkTrace& trace);
   Differences explain_without_model(const Flight& flight, const Answer& answer);
   void compare_log(const std::vector<Transaction>& log, const WalkTrace& trace, Differences& out) const;
   void judge_transactions(const std::vector<Transaction>& log, Differences& out);
@@ -142,6 +146,7 @@ class Scoreboard {
   BuildParams params_;
   const SparseMem& words_;
   WordHistory history_;
+  WordHistory swapped_;  // by the RTL, in this window
   ModelMemory memory_;
   std::optional<Mmu> model_;
   Judge judge_;

@@ -176,6 +176,7 @@ void Scoreboard::compare_bus_errors(const std::vector<Transaction>& log, Differe
 }
 
 Differences Scoreboard::check_quiet(const std::vector<Transaction>& log, const std::vector<std::uint16_t>& indices) {
+  swapped_.clear();
   Differences out;
   judge_transactions(log, out);
   compare_bus_errors(log, out);
@@ -193,6 +194,24 @@ Differences Scoreboard::check_quiet(const std::vector<Transaction>& log, const s
   records_.clear();
   bus_errors_.clear();
   return out;
+}
+
+void Scoreboard::swap_happens(HostPhys addr, std::uint64_t before, std::uint64_t now) {
+  if (in_flight_ != 0) swapped_.changed(addr, before, now);
+}
+
+bool Scoreboard::missing_flags_allow(const Flight& flight, const Answer& answer, WalkTrace& trace) {
+  constexpr unsigned kReadAndWrite = 0x3;
+  constexpr unsigned kWritable = 0x10;
+  constexpr unsigned kFinal = 0x100;
+  const Fault* fault = std::get_if<Fault>(&answer.result);
+  if (fault == nullptr || fault->kind != FaultKind::EptViolation) return false;
+  if ((fault->code & (kReadAndWrite | kWritable | kFinal)) != kReadAndWrite) return false;
+  WalkTrace now;
+  judge_.now(answer.access, *flight.regs, &now);
+  bool recalled = false;
+  for (const WalkTrace::Read& read : now.reads) recalled |= history_.take(read.addr, swapped_);
+  return recalled && judge_.possible(flight.since, Judge::kNow, answer.access, *flight.regs, answer.result, trace);
 }
 
 }  // namespace vmmu::tb

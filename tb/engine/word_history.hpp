@@ -2,6 +2,7 @@
 // judged. Changes by the MMU are left out: they add flags, which no translation loses by.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <unordered_map>
 #include <vector>
@@ -19,6 +20,17 @@ class WordHistory {
 
   void changed(HostPhys addr, std::uint64_t before, std::uint64_t now) {
     versions_[addr.value].push_back({now, before});
+  }
+  // Takes over what `other` knows of that word. False: nothing.
+  bool take(HostPhys addr, WordHistory& other) {
+    const auto it = other.versions_.find(addr.value);
+    if (it == other.versions_.end()) return false;
+    std::vector<Version>& mine = versions_[addr.value];
+    mine.insert(mine.end(), it->second.begin(), it->second.end());
+    const auto earlier = [](const Version& a, const Version& b) { return a.until < b.until; };
+    std::stable_sort(mine.begin(), mine.end(), earlier);
+    other.versions_.erase(it);
+    return true;
   }
   void clear() { versions_.clear(); }
   bool empty() const { return versions_.empty(); }

@@ -50,6 +50,7 @@ class Run {
     w.same_page = mix.same_page;
     w.segments = mix.segments;
     w.vmm_segments = engine_.num_vmm_segments();
+    w.shadow = mix.segments && engine_.shadow_roots() != 0;
     world_ = std::make_unique<RandomWorld>(seed, w, [this](HostPhys a, std::uint64_t v) {
       tell("poke", fmt::format("{:#x} {:#x} -> {:#x}", a.value, engine_.peek(a), v));
       engine_.poke(a, v);
@@ -71,6 +72,7 @@ class Run {
     if (share(mix_.alone)) {
       judge(engine_.access(world_->access()));
     } else if (share(mix_.sync)) {
+      synchronize();
       engine_.sync();
       drain_logs();
     } else if (share(mix_.poke)) {
@@ -81,6 +83,8 @@ class Run {
                                      inv.addr, inv.pcid, inv.vpid));
       const bool done = engine_.invalidate(inv);
       tell("  acknowledged", done ? "" : "with error");
+      supply_root(inv.ctx);
+      if (world_->chance(60)) synchronize();
     } else if (share(mix_.commit)) {
       const unsigned ctx = static_cast<unsigned>(world_->random() % world_->contexts());
       commit(ctx, world_->other_regs(ctx));
@@ -97,6 +101,7 @@ class Run {
   }
 
   void finish() {
+    synchronize();
     engine_.sync();
     for (const std::string& d : engine_.take_differences()) report(d);
     CHECK(differences_ == 0);
@@ -104,6 +109,11 @@ class Run {
     CHECK(answers_ > 0);
     CHECK(translations_ > 0);
     if (mix_.axi) CHECK(engine_.rig().axi_checker().transfers() > answers_);
+    // For scripts/campaign, which adds them up.
+    if (std::getenv("VMMU_STEPS") != nullptr) {
+      fmt::print("{} accesses, {} COMMITs rejected, {} roots supplied: seed {}, mix {}\n", answers_, rejected_, roots_,
+                 seed_, mix_.name);
+    }
     if (mix_.axi) CHECK(engine_.rig().axil_checker().transfers() > 0);
   }
 
@@ -125,12 +135,30 @@ class Run {
     // Requests under the old registers end sooner than this, a walk that memory never answers included.
     for (unsigned tries = 0; tries < 100000; ++tries) {
       const CommitStatus status = engine_.commit(ctx, regs);
-      if (status == CommitStatus::Ok) world_->accepted(ctx, regs);
+      if (status == CommitStatus::Ok) {
+        world_->accepted(ctx, regs);
+        supply_root(ctx);
+      }
       if (status == CommitStatus::Rejected) ++rejected_;
       if (status != CommitStatus::Busy) return;
       engine_.rig().cycle();
     }
     report("COMMIT stays busy");
+  }
+  // The hypervisor's part of shadow paging: a root that was not found, at once or after some misses that wait for it.
+  void supply_root(unsigned ctx) {
+    if (!engine_.held(ctx)) return;
+    for (std::uint64_t n = world_->random() % 3; n != 0; --n) engine_.issue(world_->access());
+    engine_.set_shadow_row(ctx, static_cast<unsigned>(world_->random() % kShadowRows), world_->shadow_row(ctx));
+    engine_.root_done(ctx);
+    ++roots_;
+    tell("root", fmt::format("ctx {}", ctx));
+  }
+  // And the guest's invalidations that wait for it.
+  void synchronize() {
+    for (unsigned ctx = 0; ctx < world_->contexts(); ++ctx) {
+      while (engine_.sync_done(ctx)) tell("sync done", fmt::format("ctx {}", ctx));
+    }
   }
   void drain_logs() {
     for (unsigned ctx = 0; ctx < world_->contexts(); ++ctx) {
@@ -159,6 +187,7 @@ class Run {
   std::uint64_t answers_ = 0;
   std::uint64_t translations_ = 0;
   std::uint64_t rejected_ = 0;  // COMMITs
+  std::uint64_t roots_ = 0;     // supplied
   unsigned differences_ = 0;
 };
 

@@ -10,7 +10,7 @@ constexpr std::uint64_t kDataOffset = 0x40000000;        // where its pages begi
 }  // namespace
 
 RandomWorld::RandomWorld(std::uint64_t seed, const WorldOptions& options, Poke poke)
-    : random_(seed), poke_(std::move(poke)), contexts_(options.contexts) {
+    : random_(seed), poke_(std::move(poke)), contexts_(options.contexts), shadow_(options.shadow) {
   for (unsigned ctx = 0; ctx < options.contexts; ++ctx) build(ctx, options);
 }
 
@@ -168,15 +168,33 @@ Invalidation RandomWorld::invalidation() {
   return inv;
 }
 
+// The guest's own root is never read; its page number only names it.
+void RandomWorld::enter_or_leave_shadow(const Context& context, ContextRegs& regs) {
+  if (!regs.virt || regs.ept_en) return;
+  regs.shadow = chance(30);
+  if (!regs.shadow) return;
+  regs.gseg = {};
+  regs.vseg = {};
+  regs.cr3 = (0x5000 + (context.tables->cr3() & kFrameMask)) | (regs.pcide ? random_() % 3 : 0);
+}
+
+ShadowRow RandomWorld::shadow_row(unsigned ctx) const {
+  const ContextRegs& regs = contexts_[ctx].regs;
+  const std::uint64_t pcid = regs.pcide ? regs.cr3 & 0xfff : 0;
+  return {regs.cr3 & kFrameMask, contexts_[ctx].tables->cr3(), std::uint64_t{regs.vpid} << 12 | pcid, true};
+}
+
 ContextRegs RandomWorld::other_regs(unsigned ctx) {
   const Context& context = contexts_[ctx];
   ContextRegs regs = context.regs;
   // A change of segments alone keeps what is cached; most of the others do not.
-  if (!context.segments || chance(40)) {
+  if (!context.segments || regs.shadow || chance(40)) {
     set_controls(regs, regs.ept_en);
+    regs.shadow = false;
     regs.cr3 = context.tables->cr3() | (regs.pcide ? random_() % 3 : 0);
   }
   if (context.segments) context.segments->change(regs);
+  if (shadow_) enter_or_leave_shadow(context, regs);
   return regs;
 }
 

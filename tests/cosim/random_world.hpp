@@ -16,11 +16,12 @@ namespace vmmu::tb {
 struct WorldOptions {
   unsigned contexts = 2;
   unsigned pa_bits = 40;
-  unsigned pages = 24;     // for each context
-  bool logging = true;     // contexts with EPT dirty flags may log
-  bool same_page = false;  // few pages, so that walks of the same entries meet
-  bool segments = false;   // direct segments and escape filters come and go
+  unsigned pages = 24;        // for each context
+  bool logging = true;        // contexts with EPT dirty flags may log
+  bool same_page = false;     // few pages, so that walks of the same entries meet
+  bool segments = false;      // direct segments and escape filters come and go
   unsigned vmm_segments = 0;  // of the build
+  bool shadow = false;        // contexts that can may walk shadow tables now and then
 };
 
 class RandomWorld {
@@ -41,6 +42,8 @@ class RandomWorld {
   Invalidation invalidation();
   // Other controls, PCID, keys or segments for that context, the same tables. COMMIT may reject segments.
   ContextRegs other_regs(unsigned ctx);
+  // Of a context with SHADOW: the row of the shadow-root buffer that its CR3 looks for.
+  ShadowRow shadow_row(unsigned ctx) const;
   // COMMIT has accepted them.
   void accepted(unsigned ctx, const ContextRegs& regs) { contexts_[ctx].regs = regs; }
 
@@ -66,6 +69,7 @@ class RandomWorld {
   void set_controls(ContextRegs& regs, bool nested);
   std::unique_ptr<RandomSegments> plan_segments(const Context& context, const WorldOptions& options,
                                                 std::uint64_t memory, std::uint64_t offset);
+  void enter_or_leave_shadow(const Context& context, ContextRegs& regs);
   // Around the ends of the guest segment.
   std::uint64_t near_segment(const Segment& s);
   std::uint64_t changed_word(std::uint64_t word, bool nested);
@@ -74,6 +78,7 @@ class RandomWorld {
   Poke poke_;
   std::vector<Context> contexts_;
   std::vector<Changed> changed_;
+  bool shadow_ = false;
 };
 
 }  // namespace vmmu::tb

@@ -619,6 +619,35 @@ TEST_CASE("segment: a request accepted under old registers inserts nothing after
   }
 }
 
+TEST_CASE("segment: a request that waits behind walks under old registers inserts nothing after an invalidation",
+          "[segment][invalidation]") {
+  for (const Preset preset : device_presets()) {
+    INFO("preset " << preset_name(preset));
+    SegmentFixture f(preset, Paging::Native, 40);
+    const auto walks = static_cast<std::uint8_t>(f.rig.capability(reg::Cap::NumWalks) + 1);
+    for (std::uint64_t i = 1; i < walks; ++i) f.map({kOutside.value + 0x1000 * i}, {kPagedOutside.value + 0x1000 * i});
+    f.regs.gseg = guest_segment();
+    f.activate();
+    unsigned answers = 0;
+    f.rig.on_response = [&](const Response&) { ++answers; };
+    // One walk more than there are slots, and behind them a request that the segment will answer.
+    for (std::uint8_t id = 0; id < walks; ++id) {
+      f.rig.send(read_of(GuestVirt{kOutside.value + 0x1000 * std::uint64_t{id}}), id);
+    }
+    f.rig.send(read_of(kInside), walks);
+    f.regs.gseg.offset += 0x10'0000;
+    f.activate();
+    Invalidation drop;
+    drop.op = InvOp::Invlpg;
+    drop.addr = kInside.value;
+    CHECK(answers == 0);
+    REQUIRE(f.rig.invalidate(drop));
+    while (answers < walks + 1u) f.rig.cycle();
+    f.rig.cycles(4);
+    CHECK(hpa_of(f.run(read_of(kInside)).result).value == f.by_segment(kInside).value + 0x10'0000);
+  }
+}
+
 // ---------------------------------------------------------------- SegmentAtL1 (ISCA 2013)
 
 namespace {
