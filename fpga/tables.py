@@ -61,6 +61,13 @@ def blocks(preset, rows):
     return lines
 
 
+def largest(preset, rows, count=12):
+    """The largest blocks and the sum, for the README."""
+    table = blocks(preset, rows)
+    size = lambda line: int(line.split("|")[2].replace(",", ""))
+    return table[:2] + sorted(table[2:-1], key=size, reverse=True)[:count] + table[-1:]
+
+
 def replaced(text, name, lines):
     begin, end = f"<!-- fpga/tables.py: {name} -->\n", "<!-- end -->\n"
     start = text.index(begin) + len(begin)
@@ -103,6 +110,8 @@ def main():
         for kind, table in (("routed", routed), ("blocks", blocks)):
             if f"<!-- fpga/tables.py: {preset} {kind} -->\n" in area:
                 area = replaced(area, f"{preset} {kind}", table(preset, rows))
+        if f"<!-- fpga/tables.py: {preset} largest -->\n" in readme:
+            readme = replaced(readme, f"{preset} largest", largest(preset, rows))
         for what, row in (("LUT4", "| ECP5 "), ("clock", "| clock placed and routed ")):
             readme = with_cell(readme, row, preset, cell(preset, rows, what))
     if "--check" in sys.argv[1:]:
