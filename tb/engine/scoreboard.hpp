@@ -1,16 +1,17 @@
 // Compares what the RTL answered and did to memory with the reference model (architecture 13).
 //
-// One request alone: table reads, swaps, records, changed words and the answer are equal, in order. An
+// One request alone: swaps, records, changed words and the answer are equal, in order. So are the table reads, less
+// those that the walker's caches save; none may be left out with the caches bypassed or before a fault. An
 // answer from the L1 is the current translation with no flag left to set, or one that a walk since the
 // last covering invalidation left behind.
 //
 // Several in flight: each answer is judged against the memory that the RTL sees; a walk may have read
 // each entry at any time since its request was accepted. When nothing is in flight any more, the sums
-// of table reads, the memory words and the log records are equal. If software changed tables, registers
-// or injected faults meanwhile, or a log ran full, the order decides what was read and which flags were
-// set: then reads are not compared, the flags and records are taken over from the RTL, and each swap and
-// record is judged for itself only. A record that memory refuses then makes the RTL's log full but not
-// the model's: clear Event::LogError before requests go on one at a time.
+// of table reads are no larger (equal with the caches bypassed), the memory words and the log records are equal. If
+// software changed tables, registers or injected faults meanwhile, or a log ran full, the order decides what was read
+// and which flags were set: then reads are not compared, the flags and records are taken over from the RTL, and each
+// swap and record is judged for itself only. A record that memory refuses then makes the RTL's log full but not the
+// model's: clear Event::LogError before requests go on one at a time.
 #pragma once
 
 #include <array>
@@ -135,7 +136,10 @@ class Scoreboard {
   // A fault because a flag could not be written: requests under other registers may have set that flag since.
   bool missing_flags_allow(const Flight& flight, const Answer& answer, WalkTrace& trace);
   Differences explain_without_model(const Flight& flight, const Answer& answer);
-  void compare_log(const std::vector<Transaction>& log, const WalkTrace& trace, Differences& out) const;
+  // Returns whether the RTL read all that the model did, and nothing else.
+  bool compare_log(const Answer& answer, const std::vector<Transaction>& log, const WalkTrace& trace,
+                   Differences& out) const;
+  bool caches_explain_reads(const Answer& answer, const std::vector<Transaction>& log, const WalkTrace& trace) const;
   void judge_transactions(const std::vector<Transaction>& log, Differences& out);
   void judge_record(const Transaction& t, Differences& out);
   void compare_words(const std::vector<Transaction>& log, bool exact, Differences& out);

@@ -131,8 +131,13 @@ TEST_CASE("scoreboard: wrong traffic is reported", "[scoreboard]") {
   const Answer answer = b.walk(write_of(kPage));
   auto& log = b.log();
   SECTION("two reads in the other order") { std::swap(log[0], log[1]); }
-  SECTION("a read left out") { log.erase(log.begin()); }
-  SECTION("a read too many") { log.insert(log.begin(), log.front()); }
+  SECTION("a read left out with the caches bypassed") {
+    b.board.set_cache_bypass(true);
+    log.erase(log.begin());
+  }
+  SECTION("a read too many") { log.push_back(log.front()); }
+  SECTION("a read of another word") { first(log, MemOp::Read)->data ^= bit(20); }
+  SECTION("a read elsewhere") { first(log, MemOp::Read)->addr.value += 8; }
   SECTION("a swap left out") { log.erase(log.begin() + (first(log, MemOp::Cas) - log.data())); }
   SECTION("a swap that sets another bit") { first(log, MemOp::Cas)->wdata ^= 2; }
   SECTION("a swap that expected another word") { first(log, MemOp::Cas)->expected ^= bit(52); }
@@ -140,6 +145,49 @@ TEST_CASE("scoreboard: wrong traffic is reported", "[scoreboard]") {
   SECTION("a record elsewhere") { first(log, MemOp::Write)->addr.value += 8; }
   SECTION("a record that is no page address") { first(log, MemOp::Write)->wdata |= 8; }
   CHECK_FALSE(b.alone(answer).empty());
+}
+
+TEST_CASE("scoreboard: caches of the walker leave reads out", "[scoreboard]") {
+  Bench b;
+  REQUIRE(b.alone(b.walk(write_of(kPage))).empty());
+  const Answer answer = b.walk(read_of(GuestVirt{kPage.value + 0x1000}));
+  auto& log = b.log();
+  SECTION("some") { log.erase(log.begin() + 3, log.begin() + 11); }
+  SECTION("all but the guest's leaf and what follows") { log.erase(log.begin(), log.begin() + 19); }
+  CHECK(b.alone(answer).empty());
+}
+
+TEST_CASE("scoreboard: a fault is found by a walk without caches", "[scoreboard]") {
+  Bench b;
+  b.regs.pml_en = false;
+  b.commit(b.regs);
+  REQUIRE(b.alone(b.walk(read_of(kPage))).empty());
+  const EntryPlace leaf = *b.tables->ept_entry(kFrame, 1);
+  b.poke(leaf.hpa, 0);
+  b.invalidate({InvOp::All, 0, 0, 0, 0});
+  const Answer answer = b.walk(read_of(kPage));
+  REQUIRE(std::holds_alternative<Fault>(answer.result));
+  auto& log = b.log();
+  const std::vector<Transaction> all = log;
+  SECTION("all reads") { CHECK(b.alone(answer).empty()); }
+  SECTION("all reads, after some of an attempt with caches") {
+    log.insert(log.begin(), all.end() - 5, all.end());
+    CHECK(b.alone(answer).empty());
+  }
+  SECTION("a read left out") {
+    log.erase(log.begin() + 2);
+    CHECK_FALSE(b.alone(answer).empty());
+  }
+  SECTION("a read left out, after some of an attempt with caches") {
+    log.erase(log.begin() + 2);
+    log.insert(log.begin(), all.end() - 5, all.end());
+    CHECK_FALSE(b.alone(answer).empty());
+  }
+  SECTION("an attempt that read something else") {
+    log.insert(log.begin(), all.back());
+    log.front().addr.value ^= 0x1000;
+    CHECK_FALSE(b.alone(answer).empty());
+  }
 }
 
 TEST_CASE("scoreboard: a flag that did not reach memory is reported, once", "[scoreboard]") {
@@ -219,6 +267,17 @@ TEST_CASE("scoreboard: several in flight, each may answer first", "[scoreboard]"
   SECTION("a read too many") {
     for (unsigned i = 0; i < 4; ++i) CHECK(b.board.check_answer(i, answers[i]).empty());
     log.push_back(log.front());
+    CHECK_FALSE(b.board.check_quiet(log, {b.index(), 0x1ff, 0x1ff, 0x1ff}).empty());
+  }
+  SECTION("a read left out") {
+    for (unsigned i = 0; i < 4; ++i) CHECK(b.board.check_answer(i, answers[i]).empty());
+    log.erase(log.begin());
+    CHECK(b.board.check_quiet(log, {b.index(), 0x1ff, 0x1ff, 0x1ff}).empty());
+  }
+  SECTION("a read left out with the caches bypassed") {
+    b.board.set_cache_bypass(true);
+    for (unsigned i = 0; i < 4; ++i) CHECK(b.board.check_answer(i, answers[i]).empty());
+    log.erase(log.begin());
     CHECK_FALSE(b.board.check_quiet(log, {b.index(), 0x1ff, 0x1ff, 0x1ff}).empty());
   }
   SECTION("an index that says otherwise") {
