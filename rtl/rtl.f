@@ -1,7 +1,9 @@
 vmmu_pkg.sv
 vmmu_mut_pkg.sv
+vmmu_ram_pkg.sv
 vmmu_int_pkg.sv
 vmmu_h3_pkg.sv
+vmmu_ram.sv
 vmmu_fifo.sv
 vmmu_plru.sv
 vmmu_entry_check.sv

@@ -248,10 +248,10 @@ module vmmu_csr_regs (
         is_external = '0;
         is_valid_addr = '0;
         is_valid_rw = '0;
-        decoded_reg_strb.global_page = cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h1a3);
-        is_external |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h1a3);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h1a3);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h1a3);
+        decoded_reg_strb.global_page = cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h203);
+        is_external |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h203);
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h203);
+        is_valid_rw |= cpuif_req_masked & (cpuif_addr >= 20'h0) & (cpuif_addr <= 20'h0 + 20'h203);
         decoded_reg_strb.contexts_0 = cpuif_req_masked & (cpuif_addr >= 20'h10000) & (cpuif_addr <= 20'h10000 + 20'hffff);
         is_external |= cpuif_req_masked & (cpuif_addr >= 20'h10000) & (cpuif_addr <= 20'h10000 + 20'hffff);
         is_valid_addr |= cpuif_req_masked & (cpuif_addr >= 20'h10000) & (cpuif_addr <= 20'h10000 + 20'hffff);
@@ -296,7 +296,7 @@ module vmmu_csr_regs (
 
     // External region: vmmu.global_page
     assign hwif_out.global_page.req = decoded_reg_strb.global_page;
-    assign hwif_out.global_page.addr = decoded_addr[8:0];
+    assign hwif_out.global_page.addr = decoded_addr[9:0];
     assign hwif_out.global_page.req_is_wr = decoded_req_is_wr;
     assign hwif_out.global_page.wr_data = decoded_wr_data;
     assign hwif_out.global_page.wr_biten = decoded_wr_biten;
@@ -363,7 +363,7 @@ module vmmu_csr_regs (
     always_comb begin
         automatic logic [31:0] readback_data_var;
         readback_data_var = '0;
-        if((rd_mux_addr >= 20'h0) && (rd_mux_addr <= 20'h0 + 20'h1a3)) begin
+        if((rd_mux_addr >= 20'h0) && (rd_mux_addr <= 20'h0 + 20'h203)) begin
             readback_data_var = hwif_in.global_page.rd_data;
         end
         if((rd_mux_addr >= 20'h10000) && (rd_mux_addr <= 20'h10000 + 20'hffff)) begin

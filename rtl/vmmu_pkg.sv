@@ -24,8 +24,8 @@ package vmmu_pkg;
     int unsigned L1Ways1G;        // always fully associative
     int unsigned L2Sets;          // L2 TLB, 0 = none; else a power of two, 2 .. 4096; 4 KiB entries
     int unsigned L2Ways;          // power of two, 2 .. 16; 0 without an L2
-    int unsigned NtlbEntries;     // nested TLB, 0 = none; this version: 0
-    int unsigned PscEntries;      // last-level paging-structure cache, 0 = none; this version: 0
+    int unsigned NtlbEntries;     // nested TLB, entries of 4 KiB pages, 0 = no nested TLB; this version: 0
+    int unsigned PscEntries;      // structure caches of pointers to level-1 tables, 0 = none at any level; this version: 0
     int unsigned NumVmmSegments;  // VMM direct segments: 0 .. MaxVmmSegments
     int unsigned NumWalks;        // walk slots: 1 .. 16
     int unsigned MissQueue;       // misses waiting for a slot: 2 .. 16
@@ -35,6 +35,20 @@ package vmmu_pkg;
     int unsigned CheckStages;     // register stages after the address former; this version: 0
     int unsigned SegmentAtL1;     // 1: the segment check stands beside the L1 lookup (ISCA 2013), 0: behind a miss
     int unsigned ShadowRoots;     // rows of the shadow-root buffer: 0 = no shadow mode, or 8
+    // Caches of the walker. Entries and ways are powers of two, ways = entries is fully associative (at most 64). The
+    // guest's tables and the nested ones have structure caches of these sizes each. What is absent is 0.
+    int unsigned NtlbWays;
+    int unsigned NtlbLarge;       // nested TLB, entries of 2 MiB and 1 GiB pages, fully associative: 0, 2 .. 16
+    int unsigned NtlbInL2;        // 1: nested translations share the L2's storage (MICRO'14); this version: 0
+    int unsigned PscWays;
+    int unsigned Psc3Entries;     // pointers to level-2 tables
+    int unsigned Psc3Ways;
+    int unsigned Psc4Entries;     // pointers to level-3 tables, fully associative: 2 .. 16
+    int unsigned L2Sets2M;        // L2 TLB, 2 MiB entries, 0 = none; this version: 0
+    int unsigned L2Ways2M;        // this version: 0
+    int unsigned Prl;             // 1: page reference log; this version: 0
+    int unsigned Epml;            // 1: extended page-modification log; this version: 0
+    int unsigned SegLog;          // 1: writes inside segments are logged; this version: 0
   } cfg_t;
 
   // Presets, by the number that the parameter `Preset` of vmmu_top takes. With PresetAtL1 added to its number a preset
@@ -54,7 +68,9 @@ package vmmu_pkg;
         L1Sets4K: 16, L1Ways4K: 4, L1Sets2M: 8, L1Ways2M: 4, L1Ways1G: 8,
         L2Sets: 0, L2Ways: 0, NtlbEntries: 0, PscEntries: 0, NumVmmSegments: 4,
         NumWalks: 8, MissQueue: 8, NumSpaces: 16, LogQueue: 8, WatchdogCycles: 16384, CheckStages: 0,
-        SegmentAtL1: 0, ShadowRoots: 8
+        SegmentAtL1: 0, ShadowRoots: 8,
+        NtlbWays: 0, NtlbLarge: 0, NtlbInL2: 0, PscWays: 0, Psc3Entries: 0, Psc3Ways: 0, Psc4Entries: 0,
+        L2Sets2M: 0, L2Ways2M: 0, Prl: 0, Epml: 0, SegLog: 0
     };
     if (preset == PresetPaper) begin
       c.NumContexts = 2;

@@ -158,8 +158,8 @@ module vmmu_regs
   // Field n of cfg_t, counted from the first; the last field is the low word of the packed struct.
   logic [CapWords-1:0][31:0] caps;
   assign caps = Cfg;
-  logic [4:0] cap_index;
-  assign cap_index = 5'(CapWords - 1) - req_q.addr[7:3];
+  logic [5:0] cap_index;
+  assign cap_index = 6'(CapWords - 1) - (req_q.addr[8:3] - RegGlobalCaps[8:3]);
 
   always_comb begin
     reg_rsp_o = '{rdata: '0, error: 1'b0};

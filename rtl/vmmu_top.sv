@@ -58,14 +58,24 @@ module vmmu_top
   if ((Cfg.PaBits < 36) || (Cfg.PaBits > 52)) begin : g_bad_pa
     $error("PaBits must be 36 to 52");
   end
-  if ((Cfg.NtlbEntries != 0) || (Cfg.PscEntries != 0)) begin : g_bad_caches
-    $error("NtlbEntries and PscEntries must be 0: this version has TLBs only");
+  if ((Cfg.NtlbEntries != 0) || (Cfg.NtlbWays != 0) || (Cfg.NtlbLarge != 0) || (Cfg.NtlbInL2 != 0)) begin : g_bad_ntlb
+    $error("NtlbEntries, NtlbWays, NtlbLarge and NtlbInL2 must be 0: this version has no nested TLB");
+  end
+  if ((Cfg.PscEntries != 0) || (Cfg.PscWays != 0) || (Cfg.Psc3Entries != 0) || (Cfg.Psc3Ways != 0) ||
+      (Cfg.Psc4Entries != 0)) begin : g_bad_psc
+    $error("PscEntries, PscWays, Psc3Entries, Psc3Ways and Psc4Entries must be 0: this version has no structure caches");
   end
   if ((Cfg.L2Sets == 0) ? (Cfg.L2Ways != 0)
                         : (Cfg.L2Sets < 2) || (Cfg.L2Sets > 4096) || (Cfg.L2Sets & (Cfg.L2Sets - 1)) != 0 ||
                           (Cfg.L2Ways < 2) || (Cfg.L2Ways > 16) || (Cfg.L2Ways & (Cfg.L2Ways - 1)) != 0)
   begin : g_bad_l2
     $error("L2Sets must be 0, with L2Ways 0, or a power of two, 2 to 4096, with L2Ways a power of two, 2 to 16");
+  end
+  if ((Cfg.L2Sets2M != 0) || (Cfg.L2Ways2M != 0)) begin : g_bad_l2_2m
+    $error("L2Sets2M and L2Ways2M must be 0: the L2 of this version holds 4 KiB pages only");
+  end
+  if ((Cfg.Prl != 0) || (Cfg.Epml != 0) || (Cfg.SegLog != 0)) begin : g_bad_logs
+    $error("Prl, Epml and SegLog must be 0: PML is the only log of this version");
   end
   if (Cfg.NumVmmSegments > MaxVmmSegments) begin : g_bad_segments
     $error("NumVmmSegments must be 0 to MaxVmmSegments");

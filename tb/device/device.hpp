@@ -104,12 +104,17 @@ struct DeviceOutputs {
   std::uint16_t irq_guest = 0;
 };
 
+// What a RAM gives when the word that is read is being written. The MMU must never depend on it.
+enum class RamCollision { FromSeed, Old, New, Random };
+
 struct DeviceOptions {
   std::uint64_t seed = 1;  // of all state that reset does not set
   std::string wave_file;   // FST; empty: none. Needs a build with VMMU_TRACE
   // Number given to +vmmu_mutant=N in a build with VMMU_MUTANTS; 0: that in the environment variable
   // VMMU_MUTANT, if there is one.
   unsigned mutant = 0;
+  // FromSeed: the environment variable VMMU_RAM_COLLISION (old, new or random) if there is one, else drawn from seed.
+  RamCollision ram_collision = RamCollision::FromSeed;
   bool axi = false;            // vmmu_axi_tb instead of vmmu_tb
   bool segment_at_l1 = false;  // the build with SegmentAtL1; not together with axi
 };

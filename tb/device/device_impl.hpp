@@ -30,8 +30,12 @@ class VerilatedDevice final : public Device {
     // Verilator takes 31 bits and reads 0 as "from the system's clock".
     context_.randSeed(static_cast<int>((options.seed ^ (options.seed >> 31)) % 0x7fffffff) + 1);
     const std::string mutant = "+vmmu_mutant=" + std::to_string(options.mutant);
-    const char* arguments[] = {"vmmu", mutant.c_str()};
-    context_.commandArgs(2, arguments);
+    const unsigned collision = options.ram_collision == RamCollision::FromSeed
+                                   ? static_cast<unsigned>(options.seed % 3)
+                                   : static_cast<unsigned>(options.ram_collision) - 1;  // as vmmu_ram_pkg numbers them
+    const std::string ram_collision = "+vmmu_ram_collision=" + std::to_string(collision);
+    const char* arguments[] = {"vmmu", mutant.c_str(), ram_collision.c_str()};
+    context_.commandArgs(3, arguments);
     open_wave(options.wave_file);
     model_ = std::make_unique<Model>(&context_, "tb");
     start_wave(options.wave_file);

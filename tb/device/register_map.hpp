@@ -38,6 +38,18 @@ enum class Cap : std::uint32_t {
   CheckStages,
   SegmentAtL1,
   ShadowRoots,
+  NtlbWays,
+  NtlbLarge,
+  NtlbInL2,
+  PscWays,
+  Psc3Entries,
+  Psc3Ways,
+  Psc4Entries,
+  L2Sets2M,
+  L2Ways2M,
+  Prl,
+  Epml,
+  SegLog,
 };
 constexpr std::uint32_t capability(Cap c) { return kGlobalCaps + 8 * static_cast<std::uint32_t>(c); }
 

@@ -12,13 +12,15 @@
 
 namespace vmmu::tb {
 
-inline constexpr std::size_t kNumParameters = 21;
+inline constexpr std::size_t kNumParameters = 33;
 
 // Names in the order of cfg_t: parameter n is read at RegGlobalCaps + 8 * n.
 inline constexpr std::array<std::string_view, kNumParameters> kParameterNames = {
     "NumPorts",  "NumContexts", "PaBits",   "L1Sets4K",       "L1Ways4K",    "L1Sets2M",       "L1Ways2M",
     "L1Ways1G",  "L2Sets",      "L2Ways",   "NtlbEntries",    "PscEntries",  "NumVmmSegments", "NumWalks",
-    "MissQueue", "NumSpaces",   "LogQueue", "WatchdogCycles", "CheckStages", "SegmentAtL1",    "ShadowRoots"};
+    "MissQueue", "NumSpaces",   "LogQueue", "WatchdogCycles", "CheckStages", "SegmentAtL1",    "ShadowRoots",
+    "NtlbWays",  "NtlbLarge",   "NtlbInL2", "PscWays",        "Psc3Entries", "Psc3Ways",       "Psc4Entries",
+    "L2Sets2M",  "L2Ways2M",    "Prl",      "Epml",           "SegLog"};
 
 struct PresetInfo {
   Preset preset;
@@ -34,10 +36,22 @@ struct PresetInfo {
 
 // Position = number of the preset.
 inline constexpr std::array<PresetInfo, 4> kPresets = {{
-    {Preset::Paper, "paper", {1, 2, 52, 16, 4, 8, 4, 4, 128, 4, 0, 0, 1, 1, 2, 16, 8, 16384, 0, 0, 8}},
-    {Preset::Server, "server", {1, 4, 52, 16, 4, 8, 4, 8, 0, 0, 0, 0, 4, 8, 8, 16, 8, 16384, 0, 0, 8}},
-    {Preset::ServerBig, "server-big", {1, 4, 52, 16, 4, 8, 4, 8, 0, 0, 0, 0, 4, 8, 8, 16, 8, 16384, 0, 0, 8}},
-    {Preset::Tiny, "tiny", {1, 2, 40, 1, 8, 1, 4, 2, 0, 0, 0, 0, 2, 2, 2, 8, 4, 16384, 0, 0, 0}},
+    {Preset::Paper, "paper", {1, 2, 52, 16, 4, 8,  4, 4,     128, 4,     // up to L2Ways
+                              0, 0, 1,  1,  2, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
+                              0, 0, 0,  0,  0, 0,  0,                    // caches of the walker
+                              0, 0, 0,  0,  0}},
+    {Preset::Server, "server", {1, 4, 52, 16, 4, 8,  4, 8,     0, 0,     // up to L2Ways
+                                0, 0, 4,  8,  8, 16, 8, 16384, 0, 0, 8,  // up to ShadowRoots
+                                0, 0, 0,  0,  0, 0,  0,                  // caches of the walker
+                                0, 0, 0,  0,  0}},
+    {Preset::ServerBig, "server-big", {1, 4, 52, 16, 4, 8,  4, 8,     0, 0,     // up to L2Ways
+                                       0, 0, 4,  8,  8, 16, 8, 16384, 0, 0, 8,  // up to ShadowRoots
+                                       0, 0, 0,  0,  0, 0,  0,                  // caches of the walker
+                                       0, 0, 0,  0,  0}},
+    {Preset::Tiny, "tiny", {1, 2, 40, 1, 8, 1, 4, 2,     0, 0,     // up to L2Ways
+                            0, 0, 2,  2, 2, 8, 4, 16384, 0, 0, 0,  // up to ShadowRoots
+                            0, 0, 0,  0, 0, 0, 0,                  // caches of the walker
+                            0, 0, 0,  0, 0}},
 }};
 
 constexpr const PresetInfo& preset_info(Preset preset) { return kPresets[static_cast<std::size_t>(preset)]; }

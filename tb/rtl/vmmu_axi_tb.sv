@@ -125,6 +125,9 @@ module vmmu_axi_tb
 
   localparam cfg_t Cfg = preset_cfg(Preset);
 
+  int collision;
+  initial if ($value$plusargs("vmmu_ram_collision=%d", collision) != 0) vmmu_ram_pkg::collision = collision;
+
 `ifdef VMMU_MUTANTS
   int mutant;
   initial if ($value$plusargs("vmmu_mutant=%d", mutant) != 0) vmmu_mut_pkg::selected = mutant;

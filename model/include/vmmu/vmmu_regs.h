@@ -137,6 +137,66 @@ extern "C" {
 #define VMMU_GLOBAL__CAP_SHADOW_ROOTS__VALUE_bp 0
 #define VMMU_GLOBAL__CAP_SHADOW_ROOTS__VALUE_bw 32
 
+// reg - vmmu_global::cap_ntlb_ways
+#define VMMU_GLOBAL__CAP_NTLB_WAYS__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_NTLB_WAYS__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_NTLB_WAYS__VALUE_bw 32
+
+// reg - vmmu_global::cap_ntlb_large
+#define VMMU_GLOBAL__CAP_NTLB_LARGE__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_NTLB_LARGE__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_NTLB_LARGE__VALUE_bw 32
+
+// reg - vmmu_global::cap_ntlb_in_l2
+#define VMMU_GLOBAL__CAP_NTLB_IN_L2__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_NTLB_IN_L2__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_NTLB_IN_L2__VALUE_bw 32
+
+// reg - vmmu_global::cap_psc_ways
+#define VMMU_GLOBAL__CAP_PSC_WAYS__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_PSC_WAYS__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_PSC_WAYS__VALUE_bw 32
+
+// reg - vmmu_global::cap_psc3_entries
+#define VMMU_GLOBAL__CAP_PSC3_ENTRIES__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_PSC3_ENTRIES__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_PSC3_ENTRIES__VALUE_bw 32
+
+// reg - vmmu_global::cap_psc3_ways
+#define VMMU_GLOBAL__CAP_PSC3_WAYS__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_PSC3_WAYS__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_PSC3_WAYS__VALUE_bw 32
+
+// reg - vmmu_global::cap_psc4_entries
+#define VMMU_GLOBAL__CAP_PSC4_ENTRIES__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_PSC4_ENTRIES__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_PSC4_ENTRIES__VALUE_bw 32
+
+// reg - vmmu_global::cap_l2_sets_2m
+#define VMMU_GLOBAL__CAP_L2_SETS_2M__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_L2_SETS_2M__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_L2_SETS_2M__VALUE_bw 32
+
+// reg - vmmu_global::cap_l2_ways_2m
+#define VMMU_GLOBAL__CAP_L2_WAYS_2M__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_L2_WAYS_2M__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_L2_WAYS_2M__VALUE_bw 32
+
+// reg - vmmu_global::cap_prl
+#define VMMU_GLOBAL__CAP_PRL__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_PRL__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_PRL__VALUE_bw 32
+
+// reg - vmmu_global::cap_epml
+#define VMMU_GLOBAL__CAP_EPML__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_EPML__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_EPML__VALUE_bw 32
+
+// reg - vmmu_global::cap_seg_log
+#define VMMU_GLOBAL__CAP_SEG_LOG__VALUE_bm 0xffffffff
+#define VMMU_GLOBAL__CAP_SEG_LOG__VALUE_bp 0
+#define VMMU_GLOBAL__CAP_SEG_LOG__VALUE_bw 32
+
 // regfile - vmmu_global
 typedef struct __attribute__ ((__packed__)) {
     uint32_t id;
@@ -185,6 +245,30 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t cap_segment_at_l1;
     uint8_t RESERVED_19c_19f[0x4];
     uint32_t cap_shadow_roots;
+    uint8_t RESERVED_1a4_1a7[0x4];
+    uint32_t cap_ntlb_ways;
+    uint8_t RESERVED_1ac_1af[0x4];
+    uint32_t cap_ntlb_large;
+    uint8_t RESERVED_1b4_1b7[0x4];
+    uint32_t cap_ntlb_in_l2;
+    uint8_t RESERVED_1bc_1bf[0x4];
+    uint32_t cap_psc_ways;
+    uint8_t RESERVED_1c4_1c7[0x4];
+    uint32_t cap_psc3_entries;
+    uint8_t RESERVED_1cc_1cf[0x4];
+    uint32_t cap_psc3_ways;
+    uint8_t RESERVED_1d4_1d7[0x4];
+    uint32_t cap_psc4_entries;
+    uint8_t RESERVED_1dc_1df[0x4];
+    uint32_t cap_l2_sets_2m;
+    uint8_t RESERVED_1e4_1e7[0x4];
+    uint32_t cap_l2_ways_2m;
+    uint8_t RESERVED_1ec_1ef[0x4];
+    uint32_t cap_prl;
+    uint8_t RESERVED_1f4_1f7[0x4];
+    uint32_t cap_epml;
+    uint8_t RESERVED_1fc_1ff[0x4];
+    uint32_t cap_seg_log;
 } vmmu_global_t;
 
 // reg - vmmu_host::ctrl
@@ -774,7 +858,7 @@ typedef struct __attribute__ ((__packed__)) {
 // addrmap - vmmu
 typedef struct __attribute__ ((__packed__)) {
     vmmu_global_t global_page;
-    uint8_t RESERVED_1a4_ffff[0xfe5c];
+    uint8_t RESERVED_204_ffff[0xfdfc];
     vmmu_context__stride2000_t ctx[16];
 } vmmu_t;
 
