@@ -99,6 +99,7 @@ void Rig::cycle() {
   if (axi_memory_ != nullptr) axil_.sample(d.in.axil, d.out.axil);
   if (d.out.rsp_valid || response_waited_) sample_response();
   if (invalidation_pending() || d.out.inv_rsp_valid) sample_invalidation();
+  if (d.out.req_ready) d.in.req.valid = false;
   d.tick();
   ++now_;
   std::string why;
@@ -204,7 +205,7 @@ std::uint64_t Rig::get(std::uint32_t addr) {
   return *word;
 }
 
-bool Rig::commit(unsigned ctx, const ContextRegs& regs, Reject* reject) {
+void Rig::stage(unsigned ctx, const ContextRegs& regs) {
   using reg::Host;
   const auto write_at = [&](std::uint32_t addr, std::uint64_t word) {
     if (!write_register(addr, word)) {
@@ -222,13 +223,18 @@ bool Rig::commit(unsigned ctx, const ContextRegs& regs, Reject* reject) {
   write(Host::PmlAddr, regs.pml_addr);
   write(Host::PmlWatermark, regs.pml_watermark);
   staged_segments_.stage(ctx, regs, write_at);
+}
+
+bool Rig::commit(unsigned ctx, const ContextRegs& regs, Reject* reject) {
+  using reg::Host;
+  stage(ctx, regs);
   if (!write_register(reg::host(ctx, Host::Commit), 1)) return false;
   const auto reason = static_cast<Reject>(get(reg::host(ctx, Host::Commit)));
   if (reject != nullptr) *reject = reason;
   return true;
 }
 
-std::uint64_t Rig::send(const Access& access, std::uint8_t id) {
+void Rig::present(const Access& access, std::uint8_t id) {
   auto& r = device_->in.req;
   r.valid = true;
   r.ctx = static_cast<std::uint8_t>(access.ctx);
@@ -238,8 +244,11 @@ std::uint64_t Rig::send(const Access& access, std::uint8_t id) {
   r.user = access.user;
   r.ac = access.ac;
   r.implicit = access.implicit;
-  until([&] { return device_->out.req_ready; }, "acceptance of a request");
-  r.valid = false;
+}
+
+std::uint64_t Rig::send(const Access& access, std::uint8_t id) {
+  present(access, id);
+  until([&] { return !presented(); }, "acceptance of a request");
   return now_ - 1;
 }
 

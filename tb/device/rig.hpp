@@ -80,7 +80,13 @@ class Rig {
   // Writes every staged register of the context and COMMIT. False: refused as busy; else `reject` tells.
   bool commit(unsigned ctx, const ContextRegs& regs, Reject* reject = nullptr);
 
-  // Presents a request until it is taken; returns the cycle in which it was. The id is free.
+  // The registers alone, without COMMIT.
+  void stage(unsigned ctx, const ContextRegs& regs);
+
+  // Presents a request in the cycles that follow, until it is taken; only when none is presented. The id is free.
+  void present(const Access& access, std::uint8_t id);
+  bool presented() const { return device_->in.req.valid; }  // and not taken yet
+  // The same, and waits; returns the cycle in which it was taken.
   std::uint64_t send(const Access& access, std::uint8_t id);
   // Called for each response, in the cycle in which it is taken.
   std::function<void(const Response&)> on_response;
