@@ -60,6 +60,7 @@ module vmmu_ctx
     output logic        switch_guest_o,    // by GCOMMIT
     output regs_t       switch_regs_o,
     output logic [Cfg.NumContexts-1:0] shadow_o,  // SHADOW is active
+    output logic [Cfg.NumContexts-1:0] virt_o,    // VIRT is
     input  logic [2*Cfg.NumContexts-1:0] hold_i,  // of {context, bank}
     // to the log
     output logic [Cfg.NumContexts-1:0][FrameWidth-1:0] pml_base_o,
@@ -97,7 +98,7 @@ module vmmu_ctx
   regs_t active_q [2*Contexts];
   logic [Contexts-1:0][FrameWidth-1:0] pml_base_q;       // of the current bank
   logic [Contexts-1:0][15:0]           pml_watermark_q;
-  logic [Contexts-1:0] bank_q, la57_q, shadow_q;
+  logic [Contexts-1:0] bank_q, la57_q, shadow_q, virt_q;
   logic [FlightWidth-1:0] flight_q [2*Contexts];  // requests in flight of {context, bank}
 
   // ---------------------------------------------------------------- states
@@ -226,6 +227,7 @@ module vmmu_ctx
       bank_q        <= '0;
       la57_q        <= '0;
       shadow_q      <= '0;
+      virt_q        <= '0;
     end else begin
       unique case (state_q)
         Init: begin
@@ -246,6 +248,7 @@ module vmmu_ctx
         bank_q[ctx] <= !bank_q[ctx];
         la57_q[ctx] <= next.ctrl[CtrlLa57];
         shadow_q[ctx] <= next.ctrl[CtrlShadow];
+        virt_q[ctx] <= next.ctrl[CtrlVirt];
       end
     end
   end
@@ -362,6 +365,7 @@ module vmmu_ctx
   assign switch_guest_o = !serve_inv && reg_guest_i;
   assign switch_regs_o  = next;
   assign shadow_o       = shadow_q;
+  assign virt_o         = virt_q;
 
   logic unused_bits;
   assign unused_bits = ^{accept_ctx_i, answer_ctx_i, walk_ctx_i, head_ctx_i, req_ctx_i, reg_ctx_i, inv_ctx_i};

@@ -56,7 +56,7 @@ module vmmu_dual_check
       .hit_o(guest_escaped), .use_o(guest_use)
   );
   assign guest_o = '{
-      used: guest_use, beyond: guest.beyond, frame: guest.frame, attr: guest.attr,
+      any: guest.any, used: guest_use, beyond: guest.beyond, frame: guest.frame, attr: guest.attr,
       size: guest_use ? guest.size_used : guest.size_unused
   };
 

@@ -45,6 +45,7 @@ package vmmu_int_pkg;
 
   // The same after the filter, of the guest segment.
   typedef struct packed {
+    logic                  any;          // there is a guest segment
     logic                  used;         // the segment translates the page
     logic                  beyond;
     logic [FrameWidth-1:0] frame;

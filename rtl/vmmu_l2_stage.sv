@@ -34,6 +34,7 @@ module vmmu_l2_stage
     output rsp_t        hit_rsp_o,
     output logic        hit_bank_o,
     output fill_t       hit_fill_o,
+    output logic        missed_o,          // the request of hit_rsp_o goes on to the walker, for a counter
     // walker
     output logic        miss_valid_o,
     input  logic        miss_ready_i,
@@ -61,6 +62,7 @@ module vmmu_l2_stage
     assign hit_rsp_o        = '0;
     assign hit_bank_o       = 1'b0;
     assign hit_fill_o       = '0;
+    assign missed_o         = 1'b0;
     assign miss_valid_o     = head_valid_i;
     assign miss_o           = head_i;
     assign miss_answered_o  = head_answered_i;
@@ -171,6 +173,7 @@ module vmmu_l2_stage
       hit_fill_o.data  = data;
     end
     assign hit_bank_o = cmp_q.miss.bank;
+    assign missed_o   = misses && out_ready;
 
     // ---------------------------------------------------------------- walker
     assign miss_valid_o = out_valid_q;

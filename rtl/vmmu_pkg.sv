@@ -236,7 +236,7 @@ package vmmu_pkg;
   // the guest's own invalidations, below it, are in vmmu_csr_axil.
   // rtl/vmmu.rdl describes the registers; scripts/check-registers compares it with the numbers here.
   localparam logic [RegAddrWidth-1:0] RegGlobalId = 20'h00000;      // RO "VMMU" and version
-  localparam logic [RegAddrWidth-1:0] RegGlobalCtrl = 20'h00010;    // bit 0 CACHE_BYPASS, bit 1 freezes counters
+  localparam logic [RegAddrWidth-1:0] RegGlobalCtrl = 20'h00010;    // bits below
   localparam logic [RegAddrWidth-1:0] RegGlobalCaps = 20'h00100;    // RO, field n of cfg_t at + 8 * n
   localparam logic [RegAddrWidth-1:0] RegHostBase = 20'h10000;
   localparam logic [RegAddrWidth-1:0] RegHostStride = 20'h02000;
@@ -323,6 +323,13 @@ package vmmu_pkg;
   localparam logic [7:0] RejectSegmentOverlap = 8'd9;  // two VMM segments share a page
   localparam logic [7:0] RejectSegmentWrap = 8'd10;    // an image of a segment goes over the end of the address space
 
+  // Bits of GLOBAL_CTRL.
+  localparam int unsigned GlobalCacheBypass = 0;
+  localparam int unsigned GlobalFreeze = 1;     // no counter counts
+  localparam int unsigned GlobalSkipGuest = 2;  // events of contexts with VIRT do not count
+  localparam int unsigned GlobalSkipHost = 3;   // events of contexts without do not
+  localparam int unsigned GlobalCtrlWidth = 4;
+
   // Bits of EVENTS.
   localparam int unsigned EvCommitRejected = 0;
   localparam int unsigned EvPmlWatermark = 1;
@@ -351,6 +358,34 @@ package vmmu_pkg;
   localparam int unsigned CntSegHits = 14;     // requests answered by segments without a walk
   localparam int unsigned CntL2Hits = 15;      // requests answered by the L2
   localparam int unsigned CntFaultKind = 16;   // + fault_e: faults of that kind
-  localparam int unsigned NumCounters = 32;
+  localparam int unsigned CntL2Misses = 32;    // requests that the L2 let go on to the walker
+  localparam int unsigned CntNtlbHits = 33;    // guest-physical pages that the nested TLB translated
+  localparam int unsigned CntNtlbMisses = 34;
+  localparam int unsigned CntGuestPscHits = 35;  // walks that a guest structure cache let begin below the root
+  localparam int unsigned CntGuestPscMisses = 36;
+  localparam int unsigned CntNestedPscHits = 37;  // the same of nested translations
+  localparam int unsigned CntNestedPscMisses = 38;
+  localparam int unsigned CntMerged = 39;      // requests that joined a walk on its way to the same page
+  localparam int unsigned CntBitmapReads = 40; // words of segment bitmaps read
+  localparam int unsigned CntPrlRecords = 41;
+  localparam int unsigned CntEpmlRecords = 42;
+  localparam int unsigned CntPrlDrops = 43;    // PRL records that found no room
+  localparam int unsigned CntWalkMode = 44;    // + walk_mode_e: walks started in that mode
+  localparam int unsigned NumWalkModes = 8;
+  localparam int unsigned CntWalkSlots = 52;   // + n: cycles with n + 1 slots in use; the last one: or more
+  localparam int unsigned NumWalkSlotCounters = 8;
+  localparam int unsigned NumCounters = 60;
+
+  // What the registers that a walk started under make it (docs/contract.md, cost of a walk).
+  typedef enum logic [2:0] {
+    WalkNative      = 3'd0,  // guest tables alone
+    WalkDirect      = 3'd1,  // guest segment, nothing below; outside of it
+    WalkNested      = 3'd2,  // EPT, no segment
+    WalkVmmDirect   = 3'd3,  // VMM segments, EPT behind them
+    WalkGuestDirect = 3'd4,  // guest segment, EPT
+    WalkDualDirect  = 3'd5,  // guest and VMM segments
+    WalkTiled       = 3'd6,  // VMM segments or nothing (VSEG_MISS)
+    WalkShadow      = 3'd7
+  } walk_mode_e;
 
 endpackage

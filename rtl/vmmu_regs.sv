@@ -42,7 +42,7 @@ module vmmu_regs
     input  logic [Cfg.NumContexts-1:0]       index_busy_i,
     input  logic [63:0] error_record_i,
     // counters
-    output logic [4:0]  counter_index_o,
+    output logic [5:0]  counter_index_o,
     input  logic [63:0] counter_i,
     // events
     input  logic [Cfg.NumContexts-1:0][NumEvents-1:0] set_events_i,
@@ -50,7 +50,9 @@ module vmmu_regs
     output logic [Cfg.NumContexts-1:0]                guest_event_o,  // of the guest pages, one is pending
     // global control
     output logic        bypass_o,
-    output logic        freeze_o
+    output logic        freeze_o,
+    output logic        skip_guest_o,
+    output logic        skip_host_o
 );
   localparam int unsigned CtxBits = $clog2(Cfg.NumContexts);
   localparam int unsigned CapWords = $bits(cfg_t) / 32;
@@ -100,7 +102,7 @@ module vmmu_regs
                            (offset_o < RegCounters + 12'(8 * NumCounters)) && (offset_o[2:0] == 3'd0);
   assign is_cap          = in_global && (req_q.addr >= RegGlobalCaps) &&
                            (req_q.addr < RegGlobalCaps + RegAddrWidth'(8 * CapWords)) && (req_q.addr[2:0] == 3'd0);
-  assign counter_index_o = offset_o[7:3];
+  assign counter_index_o = {offset_o[9], offset_o[7:3]};  // RegCounters is 100h
 
   // The high word of a register of at most 32 bits is an undefined address.
   logic wide, half_exists;
@@ -122,6 +124,7 @@ module vmmu_regs
   // ---------------------------------------------------------------- live registers
   logic decided;  // a COMMIT or GCOMMIT was judged
   assign decided = commit_valid_o && commit_done_i && !commit_busy_i;
+  logic [GlobalCtrlWidth-1:0] global_ctrl_q;
   logic [Cfg.NumContexts-1:0][NumEvents-1:0] events_q;
   logic [Cfg.NumContexts-1:0] gcommit_rejected_q;  // EvGuestCommitRejected
   logic [7:0] reason_q [Cfg.NumContexts];
@@ -129,8 +132,7 @@ module vmmu_regs
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       events_q <= '0;
-      bypass_o <= 1'b0;
-      freeze_o <= 1'b0;
+      global_ctrl_q <= '0;
       gcommit_rejected_q <= '0;
       for (int unsigned c = 0; c < Cfg.NumContexts; c++) begin
         reason_q[c]       <= RejectNone;
@@ -148,10 +150,14 @@ module vmmu_regs
         guest_reason_q[ctx] <= commit_reject_i;
         if (commit_reject_i != RejectNone) gcommit_rejected_q[ctx] <= 1'b1;
       end
-      if (write_now && in_global && (req_q.addr == RegGlobalCtrl)) {freeze_o, bypass_o} <= req_q.wdata[1:0];
+      if (write_now && in_global && (req_q.addr == RegGlobalCtrl)) global_ctrl_q <= req_q.wdata[GlobalCtrlWidth-1:0];
     end
   end
   assign events_o      = events_q;
+  assign bypass_o      = global_ctrl_q[GlobalCacheBypass];
+  assign freeze_o      = global_ctrl_q[GlobalFreeze];
+  assign skip_guest_o  = global_ctrl_q[GlobalSkipGuest];
+  assign skip_host_o   = global_ctrl_q[GlobalSkipHost];
   assign guest_event_o = gcommit_rejected_q;
 
   // ---------------------------------------------------------------- answer
@@ -181,7 +187,7 @@ module vmmu_regs
     else if (is_counter) reg_rsp_o = '{rdata: counter_i, error: req_q.write};
     else if (is_cap) reg_rsp_o = '{rdata: 64'(caps[cap_index]), error: req_q.write};
     else if (in_global && (req_q.addr == RegGlobalId)) reg_rsp_o = '{rdata: Identification, error: req_q.write};
-    else if (in_global && (req_q.addr == RegGlobalCtrl)) reg_rsp_o.rdata = 64'({freeze_o, bypass_o});
+    else if (in_global && (req_q.addr == RegGlobalCtrl)) reg_rsp_o.rdata = 64'(global_ctrl_q);
     else reg_rsp_o.error = 1'b1;
     if (req_q.write) reg_rsp_o.rdata = '0;
   end

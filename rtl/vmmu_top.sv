@@ -102,7 +102,7 @@ module vmmu_top
   // ---------------------------------------------------------------- lookup
   ctx_live_t [Contexts-1:0] live;
   req_t  req;
-  logic  accept, hit, miss, queue_full, rsp_ready, bank_ready, bypass, freeze;
+  logic  accept, hit, miss, queue_full, rsp_ready, bank_ready, bypass, freeze, skip_guest, skip_host;
   rsp_t  hit_rsp;
   miss_t missed;
   logic  walk_fill_valid, fill_valid, drop, inv_flush, space_flush, fractured;
@@ -177,7 +177,7 @@ module vmmu_top
       .checks_o(head_checks), .filter_hits_o(head_filter_hits)
   );
   // ---------------------------------------------------------------- L2
-  logic cover_all, l2_hit, l2_bank, early_ready, early_valid, walk_from_valid, walk_from_ready, walk_from_answered;
+  logic cover_all, l2_missed, l2_hit, l2_bank, early_ready, early_valid, walk_from_valid, walk_from_ready, walk_from_answered;
   logic walk_from_covered, l2_covered, l2_fractured;
   logic [CtxWidth-1:0] cover_ctx;
   miss_t walk_from;
@@ -192,6 +192,7 @@ module vmmu_top
       .head_answered_i(seg_answers), .head_guest_i(head_guest), .head_vmm_i(head_vmm),
       .head_vmm_index_i(head_vmm_index), .live_i(live), .bypass_i(bypass),
       .hit_o(l2_hit), .hit_ready_i(early_ready), .hit_rsp_o(l2_rsp), .hit_bank_o(l2_bank), .hit_fill_o(l2_fill),
+      .missed_o(l2_missed),
       .miss_valid_o(walk_from_valid), .miss_ready_i(walk_from_ready), .miss_o(walk_from),
       .miss_answered_o(walk_from_answered), .miss_covered_o(walk_from_covered), .miss_guest_o(walk_from_guest),
       .miss_vmm_o(walk_from_vmm), .miss_vmm_index_o(walk_from_index),
@@ -236,6 +237,7 @@ module vmmu_top
   log_op_e log_op;
   logic [FrameWidth-1:0] log_page;
   rsp_t walk_rsp;
+  walk_mode_e ev_mode;
   logic ev_start, ev_restart, ev_timeout, ev_nested, ev_check, ev_filter_hit;
   logic [$clog2(Answers+1)-1:0] waiting;
   logic walk_room;
@@ -262,7 +264,7 @@ module vmmu_top
       .fill_valid_o(walk_fill_valid), .fill_o(walk_fill),
       .cover_valid_i(cover_valid || space_flush), .cover_all_i(cover_all || space_flush), .cover_ctx_i(cover_ctx),
       .covered_live_o(covered_live), .bypass_i(bypass),
-      .ev_start_o(ev_start), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout), .ev_check_o(ev_check),
+      .ev_start_o(ev_start), .ev_mode_o(ev_mode), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout), .ev_check_o(ev_check),
       .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested),
       .active_o(active), .active_ctx_o(active_ctx)
   );
@@ -326,13 +328,13 @@ module vmmu_top
   logic switched, switch_bank, switch_guest, ctx_ready, shadow_ready;
   logic [CtxWidth-1:0] switch_ctx;
   regs_t switch_regs;
-  logic [Contexts-1:0] shadow_on, root_missed, sync_pushed;
+  logic [Contexts-1:0] virt_on, shadow_on, root_missed, sync_pushed;
   logic [11:0] reg_offset;
   logic reg_guest;
   logic staged_we, staged_known, staged_wide, staged_wait, commit_valid, commit_done, commit_busy;
   logic [63:0] staged_rdata, shadow_rdata, counter;
   logic [7:0] commit_reject;
-  logic [4:0] counter_index;
+  logic [5:0] counter_index;
 
   vmmu_ctx #(.Cfg(Cfg)) u_ctx (
       .clk_i, .rst_ni, .ready_o(ctx_ready),
@@ -350,7 +352,7 @@ module vmmu_top
       .req_ctx_i(req.ctx), .req_regs_o(live_regs),
       .head_ctx_i(head.req.ctx), .head_bank_i(head.bank), .head_regs_o(head_regs),
       .switch_o(switched), .switch_ctx_o(switch_ctx), .switch_bank_o(switch_bank), .switch_guest_o(switch_guest),
-      .switch_regs_o(switch_regs), .shadow_o(shadow_on), .hold_i(hold),
+      .switch_regs_o(switch_regs), .shadow_o(shadow_on), .virt_o(virt_on), .hold_i(hold),
       .pml_base_o(pml_base), .pml_watermark_o(pml_watermark), .old_bank_busy_o(old_bank_busy),
       .accept_i(accept), .accept_ctx_i(req.ctx),
       .answer_i(answer), .answer_ctx_i(rsp_o[0].ctx), .answer_bank_i(answer_bank)
@@ -419,22 +421,30 @@ module vmmu_top
       .commit_reject_i(commit_reject),
       .index_we_o(index_we), .index_i(pml_index), .index_busy_i(pml_busy), .error_record_i(error_record),
       .counter_index_o(counter_index), .counter_i(counter),
-      .set_events_i(set_events), .events_o(events), .guest_event_o(irq_guest_o), .bypass_o(bypass), .freeze_o(freeze)
+      .set_events_i(set_events), .events_o(events), .guest_event_o(irq_guest_o), .bypass_o(bypass), .freeze_o(freeze),
+      .skip_guest_o(skip_guest), .skip_host_o(skip_host)
   );
 
   vmmu_counters #(.Cfg(Cfg)) u_counters (
-      .clk_i, .rst_ni, .freeze_i(freeze),
-      .accept_i(accept), .hit_i(hit), .accept_ctx_i(req.ctx), .at_l1_i(at_l1),
+      .clk_i, .rst_ni, .freeze_i(freeze), .skip_guest_i(skip_guest), .skip_host_i(skip_host), .virt_i(virt_on),
+      .accept_i(accept), .hit_i(hit), .at_l1_i(at_l1), .accept_ctx_i(req.ctx),
+      .answer_i(answer), .answer_fault_i(rsp_o[0].fault.kind), .answer_ctx_i(rsp_o[0].ctx),
+      .merged_i(1'b0), .merged_ctx_i('0),  // every request walks for itself
       .head_i(head_valid && head_taken), .head_answered_i(seg_answers), .head_checks_i(head_checks),
       .head_filter_hits_i(head_filter_hits), .head_ctx_i(head.req.ctx),
-      .l2_hit_i(l2_hit && early_ready), .l2_ctx_i(l2_rsp.ctx),
-      .answer_i(answer), .answer_fault_i(rsp_o[0].fault.kind), .answer_ctx_i(rsp_o[0].ctx),
-      .start_i(ev_start), .restart_i(ev_restart),
+      .l2_hit_i(l2_hit && early_ready), .l2_miss_i(l2_missed), .l2_ctx_i(l2_rsp.ctx),
+      .start_i(ev_start), .mode_i(ev_mode), .restart_i(ev_restart),
       .guest_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && !ev_nested),
       .nested_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && ev_nested),
       .swap_i(walk_mem_valid && (walk_mem_req.op == MemCas)),
-      .check_i(ev_check), .filter_hit_i(ev_filter_hit), .walk_ctx_i(ev_ctx),
-      .active_i(active), .active_ctx_i(active_ctx), .pml_record_i(pml_record),
+      .bitmap_read_i(1'b0),  // there are no segment bitmaps
+      .check_i(ev_check), .filter_hit_i(ev_filter_hit),
+      // There are no caches in the walker.
+      .ntlb_hit_i(1'b0), .ntlb_miss_i(1'b0), .guest_psc_hit_i(1'b0), .guest_psc_miss_i(1'b0),
+      .nested_psc_hit_i(1'b0), .nested_psc_miss_i(1'b0),
+      .walk_ctx_i(ev_ctx),
+      .active_i(active), .active_ctx_i(active_ctx),
+      .pml_record_i(pml_record), .prl_record_i('0), .epml_record_i('0), .prl_drop_i('0),  // PML is the only log
       .read_ctx_i(reg_ctx), .read_index_i(counter_index), .read_o(counter)
   );
 

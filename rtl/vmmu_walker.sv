@@ -61,6 +61,7 @@ module vmmu_walker
     input  logic     bypass_i,
     // counters: events of this cycle
     output logic     ev_start_o,
+    output walk_mode_e ev_mode_o,          // of the walk that starts
     output logic     ev_restart_o,
     output logic     ev_timeout_o,
     output logic     ev_check_o,
@@ -318,6 +319,21 @@ module vmmu_walker
                         step_miss_q.cacheable && !bypass_i &&
                         `VMMU_MUT(9, !noinsert_q[slot_q] && !covered_now, 1'b1);
 
+  // ---------------------------------------------------------------- mode, for the counters
+  logic virt, exits, below;  // a gPA outside the VMM segments exits; they are looked at below the guest
+  walk_mode_e mode;
+  assign virt    = regs_q.ctrl[CtrlVirt];
+  assign exits = virt && regs_q.ctrl[CtrlVsegMiss];
+  assign below   = step_vmm_q.any || exits;
+  always_comb begin
+    if (virt && regs_q.ctrl[CtrlShadow]) mode = WalkShadow;
+    else if (step_guest_q.any && below) mode = WalkDualDirect;
+    else if (step_guest_q.any) mode = `VMMU_MUT(252, regs_q.ctrl[CtrlEptEn], 1'b0) ? WalkGuestDirect : WalkDirect;
+    else if (exits) mode = WalkTiled;
+    else if (below) mode = WalkVmmDirect;
+    else mode = regs_q.ctrl[CtrlEptEn] ? WalkNested : WalkNative;
+  end
+
   // ---------------------------------------------------------------- slots
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -362,6 +378,7 @@ module vmmu_walker
     for (int unsigned i = 0; i < Slots; i++) active_ctx_o[i] = ctx_q[i];
   end
   assign ev_start_o   = step_valid_q && step_start_q;
+  assign ev_mode_o    = mode;
   assign ev_restart_o = step_valid_q && restart;
   assign ev_timeout_o = step_valid_q && (step_q == StepFail);
   assign ev_check_o      = step_valid_q && check;

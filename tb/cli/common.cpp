@@ -87,7 +87,11 @@ replay: one object per mode and page sizes
   accesses      accesses replayed
   l1_misses     accesses that missed the L1 TLB; absent from the model, which has no caches
   miss_ratio    l1_misses / accesses
+  l2_hits       of the misses, answered by the L2 TLB; like the next two absent from the model
+  ntlb_hits     guest-physical pages that the nested TLB translated for walks
+  merged        accesses that waited for the walk of another one to their page
   walks         page walks; absent when the engine does not count them
+  walk_cycles   cycles in use, summed over the walk slots; absent from the model
   references    page-table entries read
   references_per_walk  references / walks
   full_walk     references of a walk with nothing cached; absent when the trace's pages differ

@@ -14,6 +14,9 @@ inline constexpr std::uint32_t kHostBase = 0x10000;
 inline constexpr std::uint32_t kHostStride = 0x02000;
 
 inline constexpr std::uint64_t kCacheBypass = 1;
+inline constexpr std::uint64_t kFreeze = 2;     // all counters
+inline constexpr std::uint64_t kSkipGuest = 4;  // events of contexts with VIRT are not counted
+inline constexpr std::uint64_t kSkipHost = 8;   // those of the others are not
 
 // Fields of cfg_t, in order.
 enum class Cap : std::uint32_t {
@@ -116,9 +119,32 @@ enum class Count : std::uint32_t {
   FilterHits,
   SegHits,
   L2Hits,
+  FaultKind,  // + FaultKind of the model
+  L2Misses = 32,
+  NtlbHits,
+  NtlbMisses,
+  GuestPscHits,
+  GuestPscMisses,
+  NestedPscHits,
+  NestedPscMisses,
+  Merged,
+  BitmapReads,
+  PrlRecords,
+  EpmlRecords,
+  PrlDrops,
+  WalkMode,        // + WalkMode
+  WalkSlots = 52,  // + n: cycles with n + 1 slots in use
 };
+// walk_mode_e: what the registers that a walk started under make it.
+enum class WalkMode : std::uint32_t { Native, Direct, Nested, VmmDirect, GuestDirect, DualDirect, Tiled, Shadow };
+inline constexpr unsigned kNumWalkSlotCounters = 8;
 constexpr std::uint32_t counter(unsigned ctx, Count c) {
   return host(ctx, Host::Counters) + 8 * static_cast<std::uint32_t>(c);
+}
+// Element of a counter that is an array: FaultKind, WalkMode, WalkSlots.
+constexpr std::uint32_t counter(unsigned ctx, Count c, unsigned element) { return counter(ctx, c) + 8 * element; }
+constexpr std::uint32_t counter(unsigned ctx, WalkMode mode) {
+  return counter(ctx, Count::WalkMode, static_cast<unsigned>(mode));
 }
 
 // Row k of the shadow-root buffer, live, and what goes with it. Host page.

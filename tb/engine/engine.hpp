@@ -56,8 +56,15 @@ enum class Counter : std::uint8_t {
   SegmentChecks,  // addresses compared with a level whose segments are not all empty
   FilterHits,     // of these, in range and escaped
   L2Hits,
+  NtlbHits,     // guest-physical pages that the nested TLB translated
+  BitmapReads,  // words of segment bitmaps
+  PrlRecords,
+  EpmlRecords,
+  PrlDrops,
+  WalkCycles,  // cycles in use, summed over the walk slots
+  Merged,      // requests that joined a walk on its way
 };
-inline constexpr std::size_t kNumCounters = 10;
+inline constexpr std::size_t kNumCounters = 17;
 
 // What one access did.
 struct AccessRecord {

@@ -207,7 +207,15 @@ class ModelEngine final : public Engine {
       case Counter::NestedRefs: return observer_.nested_refs;
       case Counter::Swaps: return observer_.swaps;
       case Counter::L1Hits:
-      case Counter::L2Hits: return std::nullopt;
+      case Counter::L2Hits:
+      case Counter::NtlbHits:
+      case Counter::WalkCycles:
+      case Counter::Merged: return std::nullopt;
+      // The model does not have these logs and bitmaps.
+      case Counter::BitmapReads:
+      case Counter::PrlRecords:
+      case Counter::EpmlRecords:
+      case Counter::PrlDrops: return 0;
       case Counter::Walks: return walks_;
       case Counter::PmlRecords: return observer_.pml_records;
       case Counter::SegmentChecks: return observer_.segment_checks;

@@ -31,6 +31,7 @@ struct PresetInfo {
   constexpr unsigned pa_bits() const { return values[2]; }
   constexpr bool has_l2() const { return values[8] != 0; }
   constexpr unsigned num_vmm_segments() const { return values[12]; }
+  constexpr unsigned num_walks() const { return values[13]; }
   constexpr unsigned shadow_roots() const { return values[20]; }
 };
 

@@ -300,6 +300,13 @@ std::optional<std::uint64_t> RtlEngine::counter(Counter c) {
     case Counter::PmlRecords: return sum(Count::PmlRecords);
     case Counter::SegmentChecks: return sum(Count::SegChecks);
     case Counter::FilterHits: return sum(Count::FilterHits);
+    case Counter::NtlbHits: return sum(Count::NtlbHits);
+    case Counter::BitmapReads: return sum(Count::BitmapReads);
+    case Counter::PrlRecords: return sum(Count::PrlRecords);
+    case Counter::EpmlRecords: return sum(Count::EpmlRecords);
+    case Counter::PrlDrops: return sum(Count::PrlDrops);
+    case Counter::WalkCycles: return sum(Count::WalkCycles);
+    case Counter::Merged: return sum(Count::Merged);
   }
   return std::nullopt;
 }

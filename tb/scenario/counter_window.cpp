@@ -3,32 +3,25 @@
 namespace vmmu::tb {
 namespace {
 
-// Where a counter of the language comes from.
-struct Source {
-  bool absent_part;  // counts work of a part that this version does not have: always 0
-  std::optional<Counter> counter;
-};
-
-Source source_of(CounterName name) {
+Counter counter_of(CounterName name) {
   switch (name) {
-    case CounterName::Refs: return {false, Counter::Refs};
-    case CounterName::GuestRefs: return {false, Counter::GuestRefs};
-    case CounterName::NestedRefs: return {false, Counter::NestedRefs};
-    case CounterName::Cas: return {false, Counter::Swaps};
-    case CounterName::L1Hit: return {false, Counter::L1Hits};
-    case CounterName::Walks: return {false, Counter::Walks};
-    case CounterName::RecordsPml: return {false, Counter::PmlRecords};
-    case CounterName::Checks: return {false, Counter::SegmentChecks};
-    case CounterName::FilterHits: return {false, Counter::FilterHits};
-    case CounterName::L2Hit: return {false, Counter::L2Hits};
-    // There is no nested TLB: neither engine can tell anything of it.
-    case CounterName::NtlbHit: return {false, std::nullopt};
-    case CounterName::Bitmap:
-    case CounterName::RecordsPrl:
-    case CounterName::RecordsEpml:
-    case CounterName::DropsPrl: return {true, std::nullopt};
+    case CounterName::Refs: return Counter::Refs;
+    case CounterName::GuestRefs: return Counter::GuestRefs;
+    case CounterName::NestedRefs: return Counter::NestedRefs;
+    case CounterName::Cas: return Counter::Swaps;
+    case CounterName::Bitmap: return Counter::BitmapReads;
+    case CounterName::Checks: return Counter::SegmentChecks;
+    case CounterName::FilterHits: return Counter::FilterHits;
+    case CounterName::L1Hit: return Counter::L1Hits;
+    case CounterName::L2Hit: return Counter::L2Hits;
+    case CounterName::NtlbHit: return Counter::NtlbHits;
+    case CounterName::Walks: return Counter::Walks;
+    case CounterName::RecordsPml: return Counter::PmlRecords;
+    case CounterName::RecordsPrl: return Counter::PrlRecords;
+    case CounterName::RecordsEpml: return Counter::EpmlRecords;
+    case CounterName::DropsPrl: return Counter::PrlDrops;
   }
-  return {false, std::nullopt};
+  return Counter::Refs;
 }
 
 }  // namespace
@@ -63,10 +56,8 @@ void CounterWindow::on_access(unsigned ctx, bool in_flight) {
 }
 
 std::optional<std::uint64_t> CounterWindow::value(CounterName name, unsigned ctx) {
-  const Source source = source_of(name);
-  if (source.absent_part) return 0;
-  if (!source.counter || mixed_) return std::nullopt;
-  const auto index = static_cast<std::size_t>(*source.counter);
+  if (mixed_) return std::nullopt;
+  const auto index = static_cast<std::size_t>(counter_of(name));
   if (!snapshot()[index]) return std::nullopt;
   fold();
   const auto it = counts_.find(ctx);

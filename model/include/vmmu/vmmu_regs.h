@@ -31,6 +31,14 @@ extern "C" {
 #define VMMU_GLOBAL__GLOBAL_CTRL__FREEZE_bp 1
 #define VMMU_GLOBAL__GLOBAL_CTRL__FREEZE_bw 1
 #define VMMU_GLOBAL__GLOBAL_CTRL__FREEZE_reset 0x0
+#define VMMU_GLOBAL__GLOBAL_CTRL__SKIP_GUEST_bm 0x4
+#define VMMU_GLOBAL__GLOBAL_CTRL__SKIP_GUEST_bp 2
+#define VMMU_GLOBAL__GLOBAL_CTRL__SKIP_GUEST_bw 1
+#define VMMU_GLOBAL__GLOBAL_CTRL__SKIP_GUEST_reset 0x0
+#define VMMU_GLOBAL__GLOBAL_CTRL__SKIP_HOST_bm 0x8
+#define VMMU_GLOBAL__GLOBAL_CTRL__SKIP_HOST_bp 3
+#define VMMU_GLOBAL__GLOBAL_CTRL__SKIP_HOST_bw 1
+#define VMMU_GLOBAL__GLOBAL_CTRL__SKIP_HOST_reset 0x0
 
 // reg - vmmu_global::cap_num_ports
 #define VMMU_GLOBAL__CAP_NUM_PORTS__VALUE_bm 0xffffffff
@@ -567,6 +575,90 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_HOST__CNT_FAULT_KIND__COUNT_bw 48
 #define VMMU_HOST__CNT_FAULT_KIND__COUNT_reset 0x0
 
+// reg - vmmu_host::cnt_l2_misses
+#define VMMU_HOST__CNT_L2_MISSES__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_L2_MISSES__COUNT_bp 0
+#define VMMU_HOST__CNT_L2_MISSES__COUNT_bw 48
+#define VMMU_HOST__CNT_L2_MISSES__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_ntlb_hits
+#define VMMU_HOST__CNT_NTLB_HITS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_NTLB_HITS__COUNT_bp 0
+#define VMMU_HOST__CNT_NTLB_HITS__COUNT_bw 48
+#define VMMU_HOST__CNT_NTLB_HITS__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_ntlb_misses
+#define VMMU_HOST__CNT_NTLB_MISSES__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_NTLB_MISSES__COUNT_bp 0
+#define VMMU_HOST__CNT_NTLB_MISSES__COUNT_bw 48
+#define VMMU_HOST__CNT_NTLB_MISSES__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_guest_psc_hits
+#define VMMU_HOST__CNT_GUEST_PSC_HITS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_GUEST_PSC_HITS__COUNT_bp 0
+#define VMMU_HOST__CNT_GUEST_PSC_HITS__COUNT_bw 48
+#define VMMU_HOST__CNT_GUEST_PSC_HITS__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_guest_psc_misses
+#define VMMU_HOST__CNT_GUEST_PSC_MISSES__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_GUEST_PSC_MISSES__COUNT_bp 0
+#define VMMU_HOST__CNT_GUEST_PSC_MISSES__COUNT_bw 48
+#define VMMU_HOST__CNT_GUEST_PSC_MISSES__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_nested_psc_hits
+#define VMMU_HOST__CNT_NESTED_PSC_HITS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_NESTED_PSC_HITS__COUNT_bp 0
+#define VMMU_HOST__CNT_NESTED_PSC_HITS__COUNT_bw 48
+#define VMMU_HOST__CNT_NESTED_PSC_HITS__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_nested_psc_misses
+#define VMMU_HOST__CNT_NESTED_PSC_MISSES__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_NESTED_PSC_MISSES__COUNT_bp 0
+#define VMMU_HOST__CNT_NESTED_PSC_MISSES__COUNT_bw 48
+#define VMMU_HOST__CNT_NESTED_PSC_MISSES__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_merged
+#define VMMU_HOST__CNT_MERGED__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_MERGED__COUNT_bp 0
+#define VMMU_HOST__CNT_MERGED__COUNT_bw 48
+#define VMMU_HOST__CNT_MERGED__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_bitmap_reads
+#define VMMU_HOST__CNT_BITMAP_READS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_BITMAP_READS__COUNT_bp 0
+#define VMMU_HOST__CNT_BITMAP_READS__COUNT_bw 48
+#define VMMU_HOST__CNT_BITMAP_READS__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_prl_records
+#define VMMU_HOST__CNT_PRL_RECORDS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_PRL_RECORDS__COUNT_bp 0
+#define VMMU_HOST__CNT_PRL_RECORDS__COUNT_bw 48
+#define VMMU_HOST__CNT_PRL_RECORDS__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_epml_records
+#define VMMU_HOST__CNT_EPML_RECORDS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_EPML_RECORDS__COUNT_bp 0
+#define VMMU_HOST__CNT_EPML_RECORDS__COUNT_bw 48
+#define VMMU_HOST__CNT_EPML_RECORDS__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_prl_drops
+#define VMMU_HOST__CNT_PRL_DROPS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_PRL_DROPS__COUNT_bp 0
+#define VMMU_HOST__CNT_PRL_DROPS__COUNT_bw 48
+#define VMMU_HOST__CNT_PRL_DROPS__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_walk_mode
+#define VMMU_HOST__CNT_WALK_MODE__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_WALK_MODE__COUNT_bp 0
+#define VMMU_HOST__CNT_WALK_MODE__COUNT_bw 48
+#define VMMU_HOST__CNT_WALK_MODE__COUNT_reset 0x0
+
+// reg - vmmu_host::cnt_walk_slots
+#define VMMU_HOST__CNT_WALK_SLOTS__COUNT_bm 0xffffffffffff
+#define VMMU_HOST__CNT_WALK_SLOTS__COUNT_bp 0
+#define VMMU_HOST__CNT_WALK_SLOTS__COUNT_bw 48
+#define VMMU_HOST__CNT_WALK_SLOTS__COUNT_reset 0x0
+
 // reg - vmmu_vseg::base
 #define VMMU_VSEG__BASE__PAGE_bm 0x1ffffffffff000
 #define VMMU_VSEG__BASE__PAGE_bp 12
@@ -728,7 +820,21 @@ typedef struct __attribute__ ((__packed__)) {
     uint64_t cnt_seg_hits;
     uint64_t cnt_l2_hits;
     uint64_t cnt_fault_kind[16];
-    uint8_t RESERVED_200_3ff[0x200];
+    uint64_t cnt_l2_misses;
+    uint64_t cnt_ntlb_hits;
+    uint64_t cnt_ntlb_misses;
+    uint64_t cnt_guest_psc_hits;
+    uint64_t cnt_guest_psc_misses;
+    uint64_t cnt_nested_psc_hits;
+    uint64_t cnt_nested_psc_misses;
+    uint64_t cnt_merged;
+    uint64_t cnt_bitmap_reads;
+    uint64_t cnt_prl_records;
+    uint64_t cnt_epml_records;
+    uint64_t cnt_prl_drops;
+    uint64_t cnt_walk_mode[8];
+    uint64_t cnt_walk_slots[8];
+    uint8_t RESERVED_2e0_3ff[0x120];
     vmmu_vseg__stride40_t vseg[4];
     uint8_t RESERVED_500_5ff[0x100];
     uint64_t vfilter[4];

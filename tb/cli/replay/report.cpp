@@ -42,12 +42,18 @@ nlohmann::ordered_json fields(const ReportHead& head, const ReplayRow& row) {
   out["unsupported"] = nullptr;
   if (!row.unsupported.empty()) out["unsupported"] = row.unsupported;
   out["accesses"] = row.accesses;
-  for (const char* key : {"l1_misses", "miss_ratio", "walks"}) out[key] = nullptr;
+  for (const char* key : {"l1_misses", "miss_ratio", "l2_hits", "ntlb_hits", "merged", "walks", "walk_cycles"}) {
+    out[key] = nullptr;
+  }
   if (row.misses) {
     out["l1_misses"] = *row.misses;
     out["miss_ratio"] = ratio(*row.misses, row.accesses);
   }
+  if (row.l2_hits) out["l2_hits"] = *row.l2_hits;
+  if (row.ntlb_hits) out["ntlb_hits"] = *row.ntlb_hits;
+  if (row.merged) out["merged"] = *row.merged;
   if (row.walks) out["walks"] = *row.walks;
+  if (row.walk_cycles) out["walk_cycles"] = *row.walk_cycles;
   out["references"] = row.references;
   for (const char* key : {"references_per_walk", "full_walk", "checks", "filter_hits", "cycles", "cycles_per_access"}) {
     out[key] = nullptr;
@@ -87,7 +93,7 @@ std::string csv_cell(const nlohmann::ordered_json& value) {
   return value.is_string() ? csv_text(value.get<std::string>()) : value.dump();
 }
 
-constexpr std::size_t kColumns = 15;
+constexpr std::size_t kColumns = 18;
 using Cells = std::array<std::string, kColumns>;
 
 Cells cells(const ReplayRow& row) {
@@ -106,6 +112,9 @@ Cells cells(const ReplayRow& row) {
                fmt::format("{}", row.accesses),
                count(row.misses),
                share(row.misses, row.accesses, 100, "{:.3f}"),
+               count(row.l2_hits),
+               count(row.ntlb_hits),
+               count(row.merged),
                count(row.walks),
                fmt::format("{}", row.references),
                share(row.references, row.walks, 1, "{:.2f}"),
@@ -173,9 +182,9 @@ std::string case_name(const ReplayCase& replay_case) {
 }
 
 std::string table(const ReportHead& head, const std::vector<ReplayRow>& rows) {
-  std::vector<Cells> lines = {{"mode", "guest", "vmm", "accesses", "L1 misses", "miss %", "walks", "references",
-                               "refs/walk", "full walk", "checks", "cycles", "cycles/access", "mismatches",
-                               "accesses/s"}};
+  std::vector<Cells> lines = {{"mode", "guest", "vmm", "accesses", "L1 misses", "miss %", "L2 hits", "nTLB hits",
+                               "merged", "walks", "references", "refs/walk", "full walk", "checks", "cycles",
+                               "cycles/access", "mismatches", "accesses/s"}};
   for (const ReplayRow& row : rows) lines.push_back(cells(row));
   std::array<std::size_t, kColumns> widths{};
   for (const Cells& line : lines) {

@@ -71,8 +71,8 @@ using Counts = std::map<Counter, std::optional<std::uint64_t>>;
 
 Counts read_counters(Engine& engine) {
   Counts counts;
-  for (const Counter counter :
-       {Counter::Refs, Counter::L1Hits, Counter::Walks, Counter::SegmentChecks, Counter::FilterHits}) {
+  for (const Counter counter : {Counter::Refs, Counter::L1Hits, Counter::L2Hits, Counter::NtlbHits, Counter::Merged,
+                                Counter::Walks, Counter::WalkCycles, Counter::SegmentChecks, Counter::FilterHits}) {
     counts[counter] = engine.counter(counter);
   }
   return counts;
@@ -159,6 +159,10 @@ std::variant<ReplayRow, std::string> replay_once(Engine& engine, const ReplayCas
   const Counts after = read_counters(engine);
   row.references = since(before, after, Counter::Refs).value_or(0);
   row.walks = since(before, after, Counter::Walks);
+  row.l2_hits = since(before, after, Counter::L2Hits);
+  row.ntlb_hits = since(before, after, Counter::NtlbHits);
+  row.merged = since(before, after, Counter::Merged);
+  row.walk_cycles = since(before, after, Counter::WalkCycles);
   row.checks = since(before, after, Counter::SegmentChecks);
   row.filter_hits = since(before, after, Counter::FilterHits);
   row.wanted_per_walk = space.references_per_walk();

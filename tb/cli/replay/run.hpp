@@ -24,6 +24,10 @@ struct ReplayRow {
   std::uint64_t references = 0;         // page-table reads of all walks
   std::optional<std::uint64_t> misses;  // accesses that no L1 TLB entry answered
   std::optional<std::uint64_t> walks;
+  std::optional<std::uint64_t> l2_hits;      // of the misses, answered by the L2 TLB
+  std::optional<std::uint64_t> ntlb_hits;    // guest-physical pages that the nested TLB translated
+  std::optional<std::uint64_t> merged;       // accesses that joined a walk on its way
+  std::optional<std::uint64_t> walk_cycles;  // cycles in use, summed over the walk slots
   std::optional<std::uint64_t> cycles;
   std::optional<std::uint64_t> checks;       // addresses compared with segments
   std::optional<std::uint64_t> filter_hits;  // of these, in range and escaped

@@ -20,7 +20,11 @@ ReplayRow timed_row() {
   row.accesses = 1000;
   row.references = 190;
   row.misses = 12;
+  row.l2_hits = 1;
+  row.ntlb_hits = 30;
+  row.merged = 1;
   row.walks = 10;
+  row.walk_cycles = 470;
   row.wanted_per_walk = 19;
   row.checks = 0;
   row.filter_hits = 0;
@@ -58,6 +62,10 @@ TEST_CASE("report: a row's JSON has the documented keys", "[report]") {
   CHECK(json["accesses"] == 1000);
   CHECK(json["references"] == 190);
   CHECK(json["walks"] == 10);
+  CHECK(json["l2_hits"] == 1);
+  CHECK(json["ntlb_hits"] == 30);
+  CHECK(json["merged"] == 1);
+  CHECK(json["walk_cycles"] == 470);
   CHECK(json["cycles"] == 2500);
   CHECK(json["mismatches"] == 0);
   CHECK(json["l1_misses"] == 12);
@@ -74,13 +82,13 @@ TEST_CASE("report: a row's JSON has the documented keys", "[report]") {
 TEST_CASE("report: what an engine does not have is absent from JSON, empty in CSV and a dash in the table",
           "[report]") {
   const auto json = nlohmann::json::parse(json_object(kHead, untimed_row()));
-  for (const char* key :
-       {"vmm_page", "l1_misses", "full_walk", "checks", "filter_hits", "cycles", "cycles_per_access"}) {
+  for (const char* key : {"vmm_page", "l1_misses", "l2_hits", "ntlb_hits", "merged", "walk_cycles", "full_walk",
+                          "checks", "filter_hits", "cycles", "cycles_per_access"}) {
     INFO(key);
     CHECK_FALSE(json.contains(key));
   }
   const std::string text = csv(kHead, {timed_row(), untimed_row()});
-  CHECK(text.find("\"native\",\"1G\",,\"rtl\",\"server\",,1000,,,1000,2000,2.0,,,,,,0,") != std::string::npos);
+  CHECK(text.find("\"native\",\"1G\",,\"rtl\",\"server\",,1000,,,,,,1000,,2000,2.0,,,,,,0,") != std::string::npos);
   CHECK(table(kHead, {untimed_row()}).find("native     1G    -") != std::string::npos);
 }
 
