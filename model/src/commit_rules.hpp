@@ -11,7 +11,7 @@ ContextRegs as_registers(const ContextRegs& written);
 
 // The first reason to reject `regs` on that build, or Reject::None. `regs` come from as_registers().
 Reject judge_commit(const ContextRegs& regs, const BuildParams& build);
-// The same for GCOMMIT, which changes the guest's segment and filter only.
-Reject judge_guest_commit(const ContextRegs& regs);
+// The same for GCOMMIT, which changes the guest's registers only.
+Reject judge_guest_commit(const ContextRegs& regs, const BuildParams& build);
 
 }  // namespace vmmu

@@ -7,6 +7,7 @@
 #include "guest_entry.hpp"
 #include "nested_walk.hpp"
 #include "physical_width.hpp"
+#include "prl_log.hpp"
 #include "segment_level.hpp"
 
 namespace vmmu {
@@ -136,6 +137,7 @@ Outcome<Translation> translate_once(const WalkEnv& env, const Segment* segment) 
   const Outcome<NestedTranslation> nested = translate_gpa(env, half.gpa, final_access(env.access.op, half.rights));
   if (const Stop* stop = std::get_if<Stop>(&nested)) return *stop;
   const NestedTranslation& page = std::get<NestedTranslation>(nested);
+  if (env.regs.prl_en && !env.access.held) prl_append(env, half.gpa);
   return Translation{page.hpa, std::min(half.size, page.size), half.pat, page.emt, page.ipat};
 }
 

@@ -4,6 +4,7 @@
 
 #include "commit_rules.hpp"
 #include "guest_walk.hpp"
+#include "prl_log.hpp"
 #include "scratch_mem.hpp"
 #include "walk_env.hpp"
 
@@ -35,13 +36,12 @@ Reject Mmu::commit(unsigned ctx, const ContextRegs& regs) {
   return reject;
 }
 
-Reject Mmu::commit_guest(unsigned ctx, const Segment& gseg, const EscapeFilter& gfilter) {
+Reject Mmu::commit_guest(unsigned ctx, const GuestRegs& regs) {
   Context& context = contexts_[ctx];
   ContextRegs wanted = context.regs;
-  wanted.gseg = gseg;
-  wanted.gfilter = gfilter;
+  static_cast<GuestRegs&>(wanted) = regs;
   wanted = as_registers(wanted);
-  const Reject reject = judge_guest_commit(wanted);
+  const Reject reject = judge_guest_commit(wanted, params_);
   if (reject == Reject::None) {
     context.regs = wanted;
   } else {
@@ -91,24 +91,39 @@ void Mmu::restore(unsigned ctx, const ContextRegs& regs, std::uint64_t shadow_ro
 
 Result Mmu::access(const Access& access, WalkObserver* observer) {
   Context& context = contexts_[access.ctx];
-  return translate({context.regs, access, memory_, context.live, observer, params_.max_restarts});
+  return translate({context.regs, access, memory_, context.live, observer, params_.max_restarts, log_error_record_});
 }
 
 Mmu::Peek Mmu::peek(const Access& access, WalkObserver* observer) const {
   const Context& context = contexts_[access.ctx];
   ScratchMem scratch(memory_);
   LiveRegs live = context.live;
-  const Result result = translate({context.regs, access, scratch, live, observer, params_.max_restarts});
+  std::uint64_t log_error_record = 0;
+  Access unrecorded = access;
+  unrecorded.held = true;
+  const Result result =
+      translate({context.regs, unrecorded, scratch, live, observer, params_.max_restarts, log_error_record});
   return {result, scratch.written()};
 }
 
-std::uint16_t Mmu::pml_index(unsigned ctx) const { return contexts_[ctx].live.pml_index; }
+std::uint16_t Mmu::log_index(unsigned ctx, Log log) const { return contexts_[ctx].live.index(log); }
 
-void Mmu::set_pml_index(unsigned ctx, std::uint16_t index) { contexts_[ctx].live.pml_index = index; }
+void Mmu::set_log_index(unsigned ctx, Log log, std::uint16_t index) {
+  Context& context = contexts_[ctx];
+  context.live.index(log) = index;
+  if (log == Log::Prl && !context.regs.prl_double) context.live.prl_status &= ~prl_status::kFirstFull;
+}
+
+void Mmu::clear_prl_status(unsigned ctx, std::uint8_t full_bits) {
+  prl_rearm(contexts_[ctx].regs, contexts_[ctx].live, full_bits);
+}
 
 bool Mmu::event(unsigned ctx, Event e) const { return (contexts_[ctx].live.events & event_bit(e)) != 0; }
 
-void Mmu::clear_event(unsigned ctx, Event e) { contexts_[ctx].live.events &= ~event_bit(e); }
+void Mmu::clear_event(unsigned ctx, Event e) {
+  contexts_[ctx].live.events &= ~event_bit(e);
+  if (e == Event::LogError) contexts_[ctx].live.closed_logs = 0;
+}
 
 bool Mmu::event(unsigned ctx, GuestEvent e) const { return (contexts_[ctx].live.guest_events & event_bit(e)) != 0; }
 

@@ -94,7 +94,7 @@ std::optional<Stop> set_path_flags(const WalkEnv& env, GuestPhys gpa, const GpaA
   const Outcome<std::uint64_t> set = set_flags(env, path.leaf(), leaf_flags(why));
   if (const Stop* stop = std::get_if<Stop>(&set)) return *stop;
   const bool became_dirty = (std::get<std::uint64_t>(set) & ept::D) != 0;
-  if (became_dirty && pml_enabled(env.regs)) pml_append(env, gpa);
+  if (became_dirty && pml_follows_ept(env.regs)) pml_append(env, gpa);
   return std::nullopt;
 }
 
@@ -121,7 +121,7 @@ Outcome<NestedTranslation> translate_by_ept(const WalkEnv& env, GuestPhys gpa, c
   if (!permitted(env.regs, why, path.rights)) return ept_violation(env, gpa, why, path.rights);
 
   if (ept_flags_in_use(env.regs) && flags_missing(path, why)) {
-    if (pml_enabled(env.regs) && pml_full(env.live)) return make_fault(env, FaultKind::PmlFull);
+    if (pml_follows_ept(env.regs) && pml_full(env.live)) return make_fault(env, FaultKind::PmlFull);
     if (const std::optional<Stop> stop = set_path_flags(env, gpa, why, path)) return *stop;
   }
   const EptEntry leaf(path.leaf().word, path.leaf().level);

@@ -21,6 +21,9 @@ struct GpaAccess {
 // SDM 28.3.5: EPTP bit 6.
 inline bool ept_flags_in_use(const ContextRegs& regs) { return regs.ept_en && (regs.eptp & eptp::kAccessedDirty) != 0; }
 
+// SDM 28.3.6: the log follows EPT dirty flags, so without them there is nothing to log.
+inline bool pml_follows_ept(const ContextRegs& regs) { return regs.pml_en && ept_flags_in_use(regs); }
+
 // SDM 28.3.3.2: with EPT flags in use, reading a guest table entry counts as writing it.
 inline GpaAccess guest_table_read(const ContextRegs& regs) { return {true, ept_flags_in_use(regs), false, false, {}}; }
 

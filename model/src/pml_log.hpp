@@ -1,4 +1,4 @@
-// Page-modification logging: SDM 28.3.6, architecture 10.
+// Page-modification logging: SDM 28.3.6, architecture 10. EPT dirty flags and segment bitmaps share the log.
 #pragma once
 
 #include "vmmu/types.hpp"
@@ -6,10 +6,9 @@
 
 namespace vmmu {
 
-bool pml_enabled(const ContextRegs& regs);
 // No room for a record: the index has run out, or a record that memory refused still waits for software.
 bool pml_full(const LiveRegs& live);
-// Logs the page of a gPA whose EPT dirty flag has just been set.
+// Logs the page of a gPA that has just become dirty.
 void pml_append(const WalkEnv& env, GuestPhys gpa);
 
 }  // namespace vmmu

@@ -20,6 +20,7 @@ struct WalkEnv {
   LiveRegs& live;
   WalkObserver* observer;  // may be null
   unsigned max_restarts;
+  std::uint64_t& log_error_record;  // of the whole MMU
 };
 
 // An entry as it was read.

@@ -17,6 +17,7 @@ BuildParams build_params(const RtlEngine& rtl) {
   params.pa_bits = rtl.pa_bits();
   params.num_vmm_segments = rtl.num_vmm_segments();
   params.shadow_roots = rtl.shadow_roots();
+  params.prl = params.epml = params.seg_log = false;  // the RTL has none of these logs
   return params;
 }
 

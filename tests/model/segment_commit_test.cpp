@@ -178,7 +178,7 @@ TEST_CASE("segment commit: GCOMMIT changes the guest's registers and keeps the h
   filter.insert(kPage.value);
   Segment s = guest_segment();
   s.base += 0x123;
-  CHECK(mmu.commit_guest(1, s, filter) == Reject::None);
+  CHECK(mmu.commit_guest(1, {s, filter}) == Reject::None);
   ContextRegs expected = host;
   expected.gseg = guest_segment();
   expected.gfilter = filter;
@@ -190,7 +190,7 @@ TEST_CASE("segment commit: a rejected GCOMMIT keeps the old registers and tells 
   SparseMem memory;
   Mmu mmu({}, memory);
   const Segment wraps{0x10000, 0x14000, 0 - std::uint64_t{0x11000}, 7};
-  CHECK(mmu.commit_guest(0, wraps, {}) == Reject::SegmentWrap);
+  CHECK(mmu.commit_guest(0, {wraps}) == Reject::SegmentWrap);
   CHECK(mmu.active(0).gseg == Segment{});
   CHECK(mmu.event(0, GuestEvent::CommitRejected));
   CHECK_FALSE(mmu.event(0, Event::CommitRejected));
@@ -200,8 +200,8 @@ TEST_CASE("segment commit: a rejected GCOMMIT keeps the old registers and tells 
   ContextRegs shadow;
   shadow.virt = shadow.shadow = true;
   REQUIRE(mmu.commit(0, shadow) == Reject::None);
-  CHECK(mmu.commit_guest(0, guest_segment(), {}) == Reject::Shadow);
-  CHECK(mmu.commit_guest(0, {}, {}) == Reject::None);
+  CHECK(mmu.commit_guest(0, {guest_segment()}) == Reject::Shadow);
+  CHECK(mmu.commit_guest(0, {}) == Reject::None);
 }
 
 }  // namespace vmmu::test

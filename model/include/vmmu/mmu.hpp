@@ -18,6 +18,9 @@ struct BuildParams {
   unsigned max_restarts = 1024;  // a walk restarted more often than this is a bus error at the word that it lost
   unsigned num_vmm_segments = kMaxVmmSegments;  // 0 .. kMaxVmmSegments
   unsigned shadow_roots = kShadowRows;          // 0: no shadow paging; else kShadowRows
+  bool prl = true;                              // page-reference log
+  bool epml = true;                             // the guest's log
+  bool seg_log = true;                          // dirty bitmaps of VMM segments
 };
 
 class Mmu {
@@ -29,7 +32,7 @@ class Mmu {
   // num_contexts. Under SHADOW the root is looked up (see held()).
   Reject commit(unsigned ctx, const ContextRegs& regs);
   // GCOMMIT: the guest's own registers only. A rejected one raises GuestEvent::CommitRejected.
-  Reject commit_guest(unsigned ctx, const Segment& gseg, const EscapeFilter& gfilter);
+  Reject commit_guest(unsigned ctx, const GuestRegs& regs);
   // LOAD_CR3 with a value that fits MAXPHYADDR, bit 63 taken off. Under SHADOW the root is looked up.
   void load_cr3(unsigned ctx, std::uint64_t cr3);
   const ContextRegs& active(unsigned ctx) const;
@@ -57,17 +60,30 @@ class Mmu {
   // The same walk without any effect: no flag, record, counter or event. Nothing of what it would
   // write is written; `wants_write` tells whether it would have set a flag. The walk reads back what it
   // would have written, so the result is that of the access, unless the bus fails or another writer
-  // interferes: memory is only looked at.
+  // interferes: memory is only looked at. The PRL, which records answers and not changes, is left out.
   struct Peek {
     Result result;
     bool wants_write = false;
   };
   Peek peek(const Access& access, WalkObserver* observer = nullptr) const;
 
-  std::uint16_t pml_index(unsigned ctx) const;
-  void set_pml_index(unsigned ctx, std::uint16_t index);
+  // Index of a log, 16 bits: where the next record goes, full when any of bits 15:9 is set. Writing that of the PRL
+  // re-arms it without prl_double: prl_status::kFirstFull is cleared.
+  std::uint16_t log_index(unsigned ctx, Log log) const;
+  void set_log_index(unsigned ctx, Log log, std::uint16_t index);
+  std::uint16_t pml_index(unsigned ctx) const { return log_index(ctx, Log::Pml); }
+  void set_pml_index(unsigned ctx, std::uint16_t index) { set_log_index(ctx, Log::Pml, index); }
+  // PRL_STATUS, bits of prl_status. Clearing a full bit re-arms that buffer. With prl_double, if both were full, it
+  // becomes the one in use with index 511; of two cleared at once the one that was filled first does.
+  std::uint8_t prl_status(unsigned ctx) const { return contexts_[ctx].live.prl_status; }
+  void clear_prl_status(unsigned ctx, std::uint8_t full_bits);
+  // PRL_DROPS: records that found no room since the last clear_prl_drops(); stays at its largest value.
+  std::uint32_t prl_drops(unsigned ctx) const { return contexts_[ctx].live.prl_drops; }
+  void clear_prl_drops(unsigned ctx) { contexts_[ctx].live.prl_drops = 0; }
+  // LOG_ERROR_REC: the latest record, of any log and context, that memory refused.
+  std::uint64_t log_error_record() const { return log_error_record_; }
   bool event(unsigned ctx, Event e) const;
-  // Clearing Event::LogError also makes room in the log that it closed.
+  // Clearing Event::LogError also makes room in the logs that it closed.
   void clear_event(unsigned ctx, Event e);
   bool event(unsigned ctx, GuestEvent e) const;
   void clear_event(unsigned ctx, GuestEvent e);
@@ -86,6 +102,7 @@ class Mmu {
   PhysMem& memory_;
   std::vector<Context> contexts_;
   SyncQueue sync_queue_;
+  std::uint64_t log_error_record_ = 0;
 };
 
 }  // namespace vmmu

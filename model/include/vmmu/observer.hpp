@@ -3,12 +3,12 @@
 
 #include <cstdint>
 
+#include "vmmu/registers.hpp"
 #include "vmmu/types.hpp"
 
 namespace vmmu {
 
 enum class Table : std::uint8_t { Guest, Nested };
-enum class Log : std::uint8_t { Pml };
 enum class SegmentLevel : std::uint8_t { Guest, Vmm };
 
 class WalkObserver {
@@ -21,6 +21,12 @@ class WalkObserver {
                        std::uint64_t /*found*/) {}
   // A log record was written to memory.
   virtual void on_record(Log, HostPhys, std::uint64_t /*record*/) {}
+  // The PRL had no room for the record.
+  virtual void on_drop(Log, std::uint64_t /*record*/) {}
+  // A word of a segment's dirty bitmap was read; a compare-and-swap of one was made, as on_swap().
+  virtual void on_bitmap_read(HostPhys, std::uint64_t /*word*/) {}
+  virtual void on_bitmap_swap(HostPhys, std::uint64_t /*expected*/, std::uint64_t /*desired*/,
+                              std::uint64_t /*found*/) {}
   // An address was compared with a level whose segments are not all empty.
   virtual void on_segment_check(SegmentLevel) {}
   // It was in range, but the filter has it.

@@ -28,6 +28,9 @@ struct Access {
   bool ac = false;
   bool implicit = false;
   unsigned ctx = 0;
+  // A cache in front of the MMU still holds the page (a hit that was denied, a write to a clean entry): the answer is
+  // none that missed the TLBs, and the PRL does not record it.
+  bool held = false;
 };
 
 enum class PageSize : std::uint8_t { k4K, k2M, k1G };
