@@ -4,11 +4,13 @@
 #include <array>
 
 #include "access_rights.hpp"
+#include "entry_flags.hpp"
 #include "guest_entry.hpp"
 #include "nested_walk.hpp"
 #include "physical_width.hpp"
 #include "prl_log.hpp"
 #include "segment_level.hpp"
+#include "segment_log.hpp"
 
 namespace vmmu {
 
@@ -21,6 +23,7 @@ struct GuestStep {
   EntryRead entry{};
   GuestPhys gpa;
   EptRights nested = EptRights::none();
+  const Segment* segment = nullptr;  // the VMM segment that maps it
 };
 
 struct GuestPath {
@@ -57,7 +60,7 @@ std::optional<Stop> read_step(const WalkEnv& env, GuestPhys gpa, unsigned level,
 
   const std::optional<std::uint64_t> word = read_entry(env, Table::Guest, level, page.hpa);
   if (!word) return bus_error(env, page.hpa);
-  step = {{Table::Guest, level, page.hpa, *word}, gpa, page.rights};
+  step = {{Table::Guest, level, page.hpa, *word}, gpa, page.rights, page.segment};
   return std::nullopt;
 }
 
@@ -80,22 +83,27 @@ std::optional<Stop> read_path(const WalkEnv& env, GuestPath& path) {
 }
 
 // Writes the flags that one entry lacks. With EPT flags in use the read was judged as a write already;
-// without them the page needs write permission only now (architecture 6, rule 2).
-std::optional<Stop> set_step_flags(const WalkEnv& env, const GuestStep& step, std::uint64_t wanted) {
+// without them the page needs write permission only now (architecture 6, rule 2). Only now it is written, so only now a
+// segment's bitmap is told.
+std::optional<Stop> set_step_flags(const WalkEnv& env, const GuestStep& step, std::uint64_t wanted, EpmlRecord epml) {
   if ((step.entry.word & wanted) == wanted) return std::nullopt;
   if (!step.nested.write()) return ept_violation(env, step.gpa, guest_flag_write(), step.nested);
-  const Outcome<std::uint64_t> set = set_flags(env, step.entry, wanted);
+  if (step.segment != nullptr) {
+    if (std::optional<Stop> stop = log_segment_write(env, *step.segment, step.gpa, EpmlRecord::none())) return stop;
+  }
+  const Outcome<std::uint64_t> set = set_flags(env, step.entry, wanted, epml);
   if (const Stop* stop = std::get_if<Stop>(&set)) return *stop;
+  if ((std::get<std::uint64_t>(set) & pt::D) != 0) epml.append(env);
   return std::nullopt;
 }
 
 // SDM 4.8, top down (architecture 6, rule 3).
 std::optional<Stop> set_path_flags(const WalkEnv& env, const GuestPath& path) {
   for (unsigned i = 0; i + 1 < path.count; ++i) {
-    if (std::optional<Stop> stop = set_step_flags(env, path.steps[i], pt::A)) return stop;
+    if (std::optional<Stop> stop = set_step_flags(env, path.steps[i], pt::A, EpmlRecord::none())) return stop;
   }
   const std::uint64_t leaf_flags = env.access.op == Op::Write ? pt::A | pt::D : pt::A;
-  return set_step_flags(env, path.steps[path.count - 1], leaf_flags);
+  return set_step_flags(env, path.steps[path.count - 1], leaf_flags, EpmlRecord::of_guest_leaf(env.regs));
 }
 
 // ATTR stands in for a page-table entry; X counts whatever NXE is (architecture 5).

@@ -2,9 +2,11 @@
 
 #include <array>
 
+#include "entry_flags.hpp"
 #include "physical_width.hpp"
 #include "pml_log.hpp"
 #include "segment_level.hpp"
+#include "segment_log.hpp"
 
 namespace vmmu {
 
@@ -28,7 +30,7 @@ unsigned access_bits(const GpaAccess& why) {
   set(0, why.read);
   set(1, why.write);
   set(2, why.fetch);
-  set(7, true);  // the linear address is valid: every request has one
+  set(7, why.linear);
   set(8, why.final_address);
   return q;
 }
@@ -84,6 +86,11 @@ bool flags_missing(const EptPath& path, const GpaAccess& why) {
   return (path.leaf().word & leaf_flags(why)) != leaf_flags(why);
 }
 
+// The dirty change that a write of the final address makes. `with_pml`: it is logged in PML too.
+EpmlRecord epml_record(const WalkEnv& env, const GpaAccess& why, bool with_pml) {
+  return why.final_address ? EpmlRecord::of_final_page(env.regs, with_pml) : EpmlRecord::none();
+}
+
 // SDM 28.3.5: A in every entry used, D in the leaf of a page that is written. A dirty flag that goes
 // from 0 to 1 is logged before anything else happens.
 std::optional<Stop> set_path_flags(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why, const EptPath& path) {
@@ -91,24 +98,34 @@ std::optional<Stop> set_path_flags(const WalkEnv& env, GuestPhys gpa, const GpaA
     const Outcome<std::uint64_t> set = set_flags(env, path.entries[i], ept::A);
     if (const Stop* stop = std::get_if<Stop>(&set)) return *stop;
   }
-  const Outcome<std::uint64_t> set = set_flags(env, path.leaf(), leaf_flags(why));
+  EpmlRecord epml = epml_record(env, why, pml_follows_ept(env.regs));
+  const Outcome<std::uint64_t> set = set_flags(env, path.leaf(), leaf_flags(why), epml);
   if (const Stop* stop = std::get_if<Stop>(&set)) return *stop;
-  const bool became_dirty = (std::get<std::uint64_t>(set) & ept::D) != 0;
-  if (became_dirty && pml_follows_ept(env.regs)) pml_append(env, gpa);
+  if ((std::get<std::uint64_t>(set) & ept::D) == 0) return std::nullopt;
+  if (pml_follows_ept(env.regs)) pml_append(env, gpa);
+  epml.append(env);
   return std::nullopt;
 }
 
-// Architecture 5: address and permissions of a VMM segment; write-back memory, no flag, no log.
+// A write of data. Accesses to tables read first, and what they write is logged flag by flag.
+bool stores(const GpaAccess& why) { return why.write && !why.read; }
+
+// Architecture 5: address and permissions of a VMM segment; write-back memory, a bit of its bitmap for a flag.
 Outcome<NestedTranslation> translate_by_segment(const WalkEnv& env, GuestPhys gpa, const GpaAccess& why,
                                                 const Segment& segment) {
   const std::uint64_t hpa = segment.output(gpa.value);
   if (beyond_width(env.regs, hpa)) return segment_fault(env, SegmentLevel::Vmm, gpa.value);
   const EptRights rights = EptRights::of(segment);
   if (!permitted(env.regs, why, rights)) return ept_violation(env, gpa, why, rights);
+  if (stores(why)) {
+    const EpmlRecord epml = epml_record(env, why, env.regs.pml_en);
+    if (const std::optional<Stop> stop = log_segment_write(env, segment, gpa, epml)) return *stop;
+  }
   NestedTranslation page;
   page.hpa = HostPhys{hpa};
   page.size = vmm_segment_size(env.regs, gpa, segment);
   page.rights = rights;
+  page.segment = &segment;
   return page;
 }
 
@@ -126,7 +143,7 @@ Outcome<NestedTranslation> translate_by_ept(const WalkEnv& env, GuestPhys gpa, c
   }
   const EptEntry leaf(path.leaf().word, path.leaf().level);
   const PageSize size = size_clear_of_vmm_segments(env.regs, gpa, leaf.size());
-  return NestedTranslation{leaf.address_of(gpa), size, leaf.memory_type(), leaf.ignore_pat(), path.rights};
+  return NestedTranslation{leaf.address_of(gpa), size, leaf.memory_type(), leaf.ignore_pat(), path.rights, nullptr};
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ struct GpaAccess {
   bool fetch = false;
   bool final_address = false;  // the translation of the linear address itself, not a table of the guest
   GuestRights guest;           // of the finished guest walk; meaningful for the final address
+  bool linear = true;          // the access is the translation of a linear address; a log buffer's is not
 };
 
 // SDM 28.3.5: EPTP bit 6.
@@ -40,6 +41,7 @@ struct NestedTranslation {
   std::uint8_t emt = 6;
   bool ipat = false;
   EptRights rights = EptRights::all();
+  const Segment* segment = nullptr;  // the VMM segment that gave it
 };
 
 // With all effects: EPT flags and the log records that they cause.

@@ -15,6 +15,9 @@ PageSize promoted_size(const Segment& segment, std::uint64_t address) {
   return size;
 }
 
+// Bitmaps know pages of 4 KiB only.
+bool promotes(const ContextRegs& regs) { return regs.seg_promote && !regs.seg_log_en; }
+
 bool escaped(const WalkEnv& env, SegmentLevel level, const EscapeFilter& filter, std::uint64_t address) {
   if (!filter.hits(address)) return false;
   if (env.observer != nullptr) env.observer->on_filter_hit(level);
@@ -53,12 +56,12 @@ Fault segment_fault(const WalkEnv& env, SegmentLevel level, std::uint64_t addres
 }
 
 PageSize guest_segment_size(const ContextRegs& regs, GuestVirt gva) {
-  if (!regs.seg_promote || !regs.gfilter.empty()) return PageSize::k4K;
+  if (!promotes(regs) || !regs.gfilter.empty()) return PageSize::k4K;
   return promoted_size(regs.gseg, gva.value);
 }
 
 PageSize vmm_segment_size(const ContextRegs& regs, GuestPhys gpa, const Segment& segment) {
-  if (!regs.seg_promote || !regs.vfilter.empty()) return PageSize::k4K;
+  if (!promotes(regs) || !regs.vfilter.empty()) return PageSize::k4K;
   return promoted_size(segment, gpa.value);
 }
 

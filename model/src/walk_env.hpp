@@ -1,4 +1,4 @@
-// What all steps of one walk share, and the two things that they do to memory: read an entry, set flags in one.
+// What all steps of one walk share.
 #pragma once
 
 #include <cstdint>
@@ -46,9 +46,5 @@ inline std::optional<std::uint64_t> read_entry(const WalkEnv& env, Table table, 
 constexpr std::uint64_t entry_offset(std::uint64_t address, unsigned level) {
   return 8 * ((address >> (12 + 9 * (level - 1))) & 0x1ff);
 }
-
-// Sets the `wanted` accessed and dirty flags of an entry by compare-and-swap (architecture 6, rule 5).
-// Returns the flags that our own swap turned from 0 to 1.
-Outcome<std::uint64_t> set_flags(const WalkEnv& env, const EntryRead& entry, std::uint64_t wanted);
 
 }  // namespace vmmu
