@@ -1,7 +1,8 @@
 `include "vmmu_macros.svh"
 
-// The L2 TLB behind the head of the miss queue. In one cycle a miss reads its set, beside the segment check; in the
-// next it is compared: an entry that permits the access answers, every other miss goes to the walker a cycle later.
+// The L2 TLB behind the head of the miss queue. In one cycle a miss reads its sets, that of 4 KiB entries and that of
+// 2 MiB entries, beside the segment check; in the next they are compared: the one entry that matches answers if it
+// permits the access, every other miss goes to the walker a cycle later.
 // What the segments answer does not come here (MICRO'14, figure 5 and table I). Without an L2 the walker takes misses
 // from the head of the queue.
 //
@@ -94,6 +95,7 @@ module vmmu_l2_stage
     item_t cmp_q, out_q;
     logic  enters, leaves, misses, out_ready, looks, in_force, allowed, read_ok, head_looks, reads_again;
     logic  global_page;
+    size_e size;
     ctx_live_t live;
     tlb_data_t data;
 
@@ -142,16 +144,43 @@ module vmmu_l2_stage
     end
 
     // ---------------------------------------------------------------- storage
-    vmmu_l2_tlb #(.Sets(Cfg.L2Sets), .Ways(Cfg.L2Ways), .PaBits(Cfg.PaBits)) u_tlb (
+    logic [56:12] read_page;
+    logic [2:0] access;
+    logic ok_4k, found_4k, allowed_4k, global_4k, fractured_4k;
+    logic ok_2m, found_2m, allowed_2m, global_2m, fractured_2m;
+    tlb_data_t data_4k, data_2m;
+    assign read_page = reads_again ? cmp_q.miss.req.gva[56:12] : head_i.req.gva[56:12];
+    assign access = perm_index(cmp_q.miss.req.op, user_effective(cmp_q.miss.req), ac_effective(cmp_q.miss.req));
+    vmmu_l2_tlb #(.Size(Size4K), .Sets(Cfg.L2Sets), .Ways(Cfg.L2Ways), .PaBits(Cfg.PaBits)) u_4k (
         .clk_i, .rst_ni,
-        .read_page_i(reads_again ? cmp_q.miss.req.gva[56:12] : head_i.req.gva[56:12]), .read_ok_o(read_ok),
+        .read_page_i(read_page), .read_ok_o(ok_4k),
         .page_i(cmp_q.miss.req.gva[56:12]), .space_i(cmp_q.miss.space), .gspace_i(cmp_q.miss.gspace),
-        .access_i(perm_index(cmp_q.miss.req.op, user_effective(cmp_q.miss.req), ac_effective(cmp_q.miss.req))),
-        .allowed_o(allowed), .data_o(data), .global_o(global_page),
-        .touch_i(hit_o && hit_ready_i),
+        .access_i(access), .found_o(found_4k), .allowed_o(allowed_4k), .data_o(data_4k), .global_o(global_4k),
+        .touch_i(hit_o && hit_ready_i && found_4k),
         .fill_valid_i, .fill_i, .cancel_i(cover_valid_i),
-        .drop_i, .drop_page_i(drop_page_i[56:12]), .flush_i, .fractured_o
+        .drop_i, .drop_page_i(drop_page_i[56:12]), .flush_i, .fractured_o(fractured_4k)
     );
+    if (Cfg.L2Sets2M != 0) begin : g_2m
+      vmmu_l2_tlb #(.Size(Size2M), .Sets(Cfg.L2Sets2M), .Ways(Cfg.L2Ways2M), .PaBits(Cfg.PaBits)) u_2m (
+          .clk_i, .rst_ni,
+          .read_page_i(read_page), .read_ok_o(ok_2m),
+          .page_i(cmp_q.miss.req.gva[56:12]), .space_i(cmp_q.miss.space), .gspace_i(cmp_q.miss.gspace),
+          .access_i(access), .found_o(found_2m), .allowed_o(allowed_2m), .data_o(data_2m), .global_o(global_2m),
+          .touch_i(hit_o && hit_ready_i && found_2m),
+          .fill_valid_i, .fill_i, .cancel_i(cover_valid_i),
+          .drop_i, .drop_page_i(drop_page_i[56:12]), .flush_i, .fractured_o(fractured_2m)
+      );
+    end else begin : g_no_2m
+      assign {ok_2m, found_2m, allowed_2m, global_2m, fractured_2m} = 5'b10000;
+      assign data_2m = '0;
+    end
+    // An entry of each size matches only when software changed a table without invalidating: a miss, like two of one.
+    assign read_ok     = ok_4k && ok_2m;
+    assign allowed     = `VMMU_MUT(230, !(found_4k && found_2m), 1'b1) && (allowed_4k || allowed_2m);
+    assign data        = data_4k | data_2m;
+    assign global_page = global_4k || global_2m;
+    assign size        = found_2m ? Size2M : Size4K;
+    assign fractured_o = fractured_4k || fractured_2m;
 
     // ---------------------------------------------------------------- answers
     // The L2 remembers for good that it had pieces of a large page: fractured need not be an entry's.
@@ -161,13 +190,14 @@ module vmmu_l2_stage
       hit_rsp_o.id     = cmp_q.miss.req.id;
       hit_rsp_o.source = SrcL2;
       hit_rsp_o.hpa    = {data.frame, cmp_q.miss.req.gva[11:0]};
-      hit_rsp_o.size   = Size4K;
+      if (size == Size2M) hit_rsp_o.hpa[20:12] = `VMMU_MUT(231, cmp_q.miss.req.gva[20:12], '0);
+      hit_rsp_o.size   = size;
       hit_rsp_o.pat    = data.pat;
       hit_rsp_o.emt    = data.emt;
       hit_rsp_o.ipat   = data.ipat;
       hit_fill_o = '0;
       hit_fill_o.vpage = cmp_q.miss.req.gva[63:12];
-      hit_fill_o.size  = Size4K;
+      hit_fill_o.size  = size;
       hit_fill_o.space = global_page ? cmp_q.miss.gspace : cmp_q.miss.space;
       hit_fill_o.other = global_page ? cmp_q.miss.space : cmp_q.miss.gspace;
       hit_fill_o.data  = data;

@@ -1,6 +1,6 @@
 `include "vmmu_macros.svh"
 
-// Storage of the L2 TLB: 4 KiB entries, tag and data in RAM with a synchronous read, valid bits and the tree
+// Storage of the L2 TLB, entries of one page size: tag and data in RAM with a synchronous read, valid bits and the tree
 // pseudo-LRU of each set in flip-flops. What is read in one cycle is compared in the next. A fill reads its set like a
 // lookup does, and writes a cycle later; it takes the one read port, and what is read of a set while it is being
 // written is not used: the lookup reads again.
@@ -11,6 +11,7 @@ module vmmu_l2_tlb
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
 #(
+    parameter size_e       Size = Size4K, // of the entries: 4 KiB or 2 MiB
     parameter int unsigned Sets = 128,    // power of two, >= 2
     parameter int unsigned Ways = 4,      // power of two, >= 2
     parameter int unsigned PaBits = 52
@@ -25,13 +26,14 @@ module vmmu_l2_tlb
     input  logic [SpaceWidth-1:0] space_i,
     input  logic [SpaceWidth-1:0] gspace_i,
     input  logic [2:0]  access_i,         // bit of tlb_data_t.perm
+    output logic        found_o,          // an entry matches
     output logic        allowed_o,        // one entry matches, and permits the access
-    output tlb_data_t   data_o,           // of that entry
+    output tlb_data_t   data_o,           // of that entry, 0 without a match
     output logic        global_o,         // it matched under gspace_i
     input  logic        touch_i,          // the entry was used
     // maintenance
     input  logic        fill_valid_i,     // lost when two fills are still under way
-    input  fill_t       fill_i,           // a larger page only removes what is there of its address
+    input  fill_t       fill_i,           // a page of another size only removes what is there of its address
     input  logic        cancel_i,         // an invalidation arrives: fills under way are lost
     input  logic        drop_i,           // the whole set of the page goes
     input  logic [56:12] drop_page_i,
@@ -39,7 +41,8 @@ module vmmu_l2_tlb
     output logic        fractured_o       // entries may exist that are smaller than their guest page
 );
   localparam int unsigned SetBits = $clog2(Sets);
-  localparam int unsigned TagWidth = 45 - SetBits;
+  localparam int unsigned Shift = (Size == Size2M) ? 21 : 12;
+  localparam int unsigned TagWidth = 57 - Shift - SetBits;
   localparam int unsigned WayWidth = $clog2(Ways);
   typedef struct packed {
     logic [TagWidth-1:0]   tag;
@@ -48,7 +51,7 @@ module vmmu_l2_tlb
   } entry_t;
 
   function automatic logic [SetBits-1:0] set_of(logic [56:12] page);
-    return page[12+:SetBits];
+    return page[Shift+:SetBits];
   endfunction
   function automatic logic [TagWidth-1:0] tag_of(logic [56:12] page);
     return page[56-:TagWidth];
@@ -83,7 +86,8 @@ module vmmu_l2_tlb
   logic kept;  // the fill that writes is an entry
   entry_t [Ways-1:0] row;  // of the set read in the cycle before
   entry_t written;
-  localparam logic [FrameWidth-1:0] FrameMask = {FrameWidth{1'b1}} >> (PaWidth - PaBits);
+  localparam logic [FrameWidth-1:0] FrameMask =
+      ({FrameWidth{1'b1}} >> (PaWidth - PaBits)) & ({FrameWidth{1'b1}} << (Shift - 12));
   always_comb begin
     written = '{
         tag: tag_of(writes_fill_q.vpage[56:12]), space: writes_fill_q.space, data: writes_fill_q.data
@@ -92,15 +96,13 @@ module vmmu_l2_tlb
   end
   assign read_set  = reading ? set_of(reads_fill_q.vpage[56:12]) : set_of(read_page_i);
   assign read_ok_o = !reading && !(writes_q && (write_set == set_of(read_page_i)));
-  assign kept      = writes_q && `VMMU_MUT(109, writes_fill_q.size == Size4K, 1'b1);
+  assign kept      = writes_q && `VMMU_MUT(109, writes_fill_q.size == Size, 1'b1);
   for (genvar w = 0; w < Ways; w++) begin : g_way
-    logic [$bits(entry_t)-1:0] ram_q [Sets];
-    logic [$bits(entry_t)-1:0] row_q;
-    always_ff @(posedge clk_i) begin
-      if (kept && (fill_way == WayWidth'(w))) ram_q[write_set] <= written;
-      row_q <= ram_q[read_set];
-    end
-    assign row[w] = row_q;
+    vmmu_ram #(.Width($bits(entry_t)), .Depth(Sets)) u_ram (
+        .clk_i,
+        .write_i(kept && (fill_way == WayWidth'(w))), .write_addr_i(write_set), .write_data_i(written),
+        .read_addr_i(read_set), .read_data_o(row[w])
+    );
   end
 
   // ---------------------------------------------------------------- compare
@@ -125,6 +127,7 @@ module vmmu_l2_tlb
       for (int unsigned v = 0; v < w; v++) if (match[w] && match[v]) many = 1'b1;
     end
   end
+  assign found_o   = |match;
   assign allowed_o = (|match) && !many && `VMMU_MUT(101, permitted, 1'b1);
 
   // ---------------------------------------------------------------- the fill that writes

@@ -44,8 +44,8 @@ package vmmu_pkg;
     int unsigned Psc3Entries;     // pointers to level-2 tables
     int unsigned Psc3Ways;
     int unsigned Psc4Entries;     // pointers to level-3 tables, fully associative: 2 .. 16
-    int unsigned L2Sets2M;        // L2 TLB, 2 MiB entries, 0 = none; this version: 0
-    int unsigned L2Ways2M;        // this version: 0
+    int unsigned L2Sets2M;        // L2 TLB, 2 MiB entries beside the others: 0 = none, else as L2Sets, and L2Sets != 0
+    int unsigned L2Ways2M;        // as L2Ways
     int unsigned Prl;             // 1: page reference log; this version: 0
     int unsigned Epml;            // 1: extended page-modification log; this version: 0
     int unsigned SegLog;          // 1: writes inside segments are logged; this version: 0
@@ -66,17 +66,19 @@ package vmmu_pkg;
     c = '{
         NumPorts: 1, NumContexts: 4, PaBits: 52,
         L1Sets4K: 16, L1Ways4K: 4, L1Sets2M: 8, L1Ways2M: 4, L1Ways1G: 8,
-        L2Sets: 0, L2Ways: 0, NtlbEntries: 0, PscEntries: 0, NumVmmSegments: 4,
+        L2Sets: 256, L2Ways: 8, NtlbEntries: 0, PscEntries: 0, NumVmmSegments: 4,
         NumWalks: 8, MissQueue: 8, NumSpaces: 16, LogQueue: 8, WatchdogCycles: 16384, CheckStages: 0,
         SegmentAtL1: 0, ShadowRoots: 8,
         NtlbWays: 0, NtlbLarge: 0, NtlbInL2: 0, PscWays: 0, Psc3Entries: 0, Psc3Ways: 0, Psc4Entries: 0,
-        L2Sets2M: 0, L2Ways2M: 0, Prl: 0, Epml: 0, SegLog: 0
+        L2Sets2M: 128, L2Ways2M: 4, Prl: 0, Epml: 0, SegLog: 0
     };
     if (preset == PresetPaper) begin
       c.NumContexts = 2;
       c.NumVmmSegments = 1;
       c.L2Sets = 128;
       c.L2Ways = 4;
+      c.L2Sets2M = 0;
+      c.L2Ways2M = 0;
       c.L1Ways1G = 4;
       c.NumWalks = 1;
       c.MissQueue = 2;
@@ -90,6 +92,10 @@ package vmmu_pkg;
       c.L1Sets2M = 1;
       c.L1Ways2M = 4;
       c.L1Ways1G = 2;
+      c.L2Sets = 16;
+      c.L2Ways = 4;
+      c.L2Sets2M = 0;
+      c.L2Ways2M = 0;
       c.NumWalks = 2;
       c.MissQueue = 2;
       c.NumSpaces = 8;

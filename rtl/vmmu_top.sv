@@ -71,8 +71,12 @@ module vmmu_top
   begin : g_bad_l2
     $error("L2Sets must be 0, with L2Ways 0, or a power of two, 2 to 4096, with L2Ways a power of two, 2 to 16");
   end
-  if ((Cfg.L2Sets2M != 0) || (Cfg.L2Ways2M != 0)) begin : g_bad_l2_2m
-    $error("L2Sets2M and L2Ways2M must be 0: the L2 of this version holds 4 KiB pages only");
+  if ((Cfg.L2Sets2M == 0) ? (Cfg.L2Ways2M != 0)
+                          : (Cfg.L2Sets == 0) || (Cfg.L2Sets2M < 2) || (Cfg.L2Sets2M > 4096) ||
+                            (Cfg.L2Sets2M & (Cfg.L2Sets2M - 1)) != 0 || (Cfg.L2Ways2M < 2) || (Cfg.L2Ways2M > 16) ||
+                            (Cfg.L2Ways2M & (Cfg.L2Ways2M - 1)) != 0)
+  begin : g_bad_l2_2m
+    $error("L2Sets2M must be 0, with L2Ways2M 0, or like L2Sets and L2Ways in a build that has these");
   end
   if ((Cfg.Prl != 0) || (Cfg.Epml != 0) || (Cfg.SegLog != 0)) begin : g_bad_logs
     $error("Prl, Epml and SegLog must be 0: PML is the only log of this version");

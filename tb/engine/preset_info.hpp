@@ -30,6 +30,7 @@ struct PresetInfo {
   constexpr unsigned num_contexts() const { return values[1]; }
   constexpr unsigned pa_bits() const { return values[2]; }
   constexpr bool has_l2() const { return values[8] != 0; }
+  constexpr bool has_l2_2m() const { return values[28] != 0; }
   constexpr unsigned num_vmm_segments() const { return values[12]; }
   constexpr unsigned num_walks() const { return values[13]; }
   constexpr unsigned shadow_roots() const { return values[20]; }
@@ -41,17 +42,17 @@ inline constexpr std::array<PresetInfo, 4> kPresets = {{
                               0, 0, 1,  1,  2, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
                               0, 0, 0,  0,  0, 0,  0,                    // caches of the walker
                               0, 0, 0,  0,  0}},
-    {Preset::Server, "server", {1, 4, 52, 16, 4, 8,  4, 8,     0, 0,     // up to L2Ways
-                                0, 0, 4,  8,  8, 16, 8, 16384, 0, 0, 8,  // up to ShadowRoots
-                                0, 0, 0,  0,  0, 0,  0,                  // caches of the walker
-                                0, 0, 0,  0,  0}},
-    {Preset::ServerBig, "server-big", {1, 4, 52, 16, 4, 8,  4, 8,     0, 0,     // up to L2Ways
-                                       0, 0, 4,  8,  8, 16, 8, 16384, 0, 0, 8,  // up to ShadowRoots
-                                       0, 0, 0,  0,  0, 0,  0,                  // caches of the walker
-                                       0, 0, 0,  0,  0}},
-    {Preset::Tiny, "tiny", {1, 2, 40, 1, 8, 1, 4, 2,     0, 0,     // up to L2Ways
-                            0, 0, 2,  2, 2, 8, 4, 16384, 0, 0, 0,  // up to ShadowRoots
-                            0, 0, 0,  0, 0, 0, 0,                  // caches of the walker
+    {Preset::Server, "server", {1,   4, 52, 16, 4, 8,  4, 8,     256, 8,     // up to L2Ways
+                                0,   0, 4,  8,  8, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
+                                0,   0, 0,  0,  0, 0,  0,                    // caches of the walker
+                                128, 4, 0,  0,  0}},
+    {Preset::ServerBig, "server-big", {1,   4, 52, 16, 4, 8,  4, 8,     256, 8,     // up to L2Ways
+                                       0,   0, 4,  8,  8, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
+                                       0,   0, 0,  0,  0, 0,  0,                    // caches of the walker
+                                       128, 4, 0,  0,  0}},
+    {Preset::Tiny, "tiny", {1, 2, 40, 1, 8, 1, 4, 2,     16, 4,     // up to L2Ways
+                            0, 0, 2,  2, 2, 8, 4, 16384, 0,  0, 0,  // up to ShadowRoots
+                            0, 0, 0,  0, 0, 0, 0,                   // caches of the walker
                             0, 0, 0,  0, 0}},
 }};
 

@@ -14,11 +14,20 @@ constexpr GuestVirt kFirst{0x80000000};
 constexpr std::uint64_t kOldFrames = 0x40000000;
 constexpr std::uint64_t kNewFrames = 0x50000000;
 constexpr std::uint64_t kNewBit = kOldFrames ^ kNewFrames;
-// The shape of `paper`: pages this far apart share a set.
-constexpr unsigned kL1Sets = 16;
-constexpr unsigned kL2Sets = 128;
-constexpr unsigned kWays = 4;
 constexpr unsigned kHitCycles = 3;
+
+// 4 KiB entries: pages that are a number of sets apart share a set.
+struct Shape {
+  explicit Shape(Preset preset)
+      : l1_sets(preset_info(preset).values[3]),
+        l1_ways(preset_info(preset).values[4]),
+        l2_sets(preset_info(preset).values[8]),
+        l2_ways(preset_info(preset).values[9]) {}
+  unsigned l1_sets;
+  unsigned l1_ways;
+  unsigned l2_sets;
+  unsigned l2_ways;
+};
 
 std::vector<Preset> presets_with_l2() {
   std::vector<Preset> with;
@@ -32,7 +41,7 @@ std::vector<Preset> presets_with_l2() {
 class L2Fixture : public RigFixture {
  public:
   explicit L2Fixture(Preset preset, const TableConfig& config = {}, unsigned latency = 10)
-      : RigFixture(preset, latency), tables(config, rig.words()) {
+      : RigFixture(preset, latency), shape(preset), tables(config, rig.words()) {
     regs = tables.regs(plain_regs());
     activate();
   }
@@ -52,11 +61,11 @@ class L2Fixture : public RigFixture {
     last = run(write_of(page(n)));
     return last.source;
   }
-  // Four more pages of its L1 set, none of its L2 set; others each time, because those of the last time may still be
-  // there.
+  // As many pages of its L1 set as that has ways, none of its L2 set; others each time, because those of the last time
+  // may still be there.
   void push_out_of_l1(unsigned n) {
-    beyond_ += 16 * kL2Sets;
-    for (unsigned k = 1; k <= kWays; ++k) read(n + kL1Sets * k + beyond_);
+    beyond_ += 16 * shape.l2_sets;
+    for (unsigned k = 1; k <= shape.l1_ways; ++k) read(n + shape.l1_sets * k + beyond_);
   }
   // The L2 has the page, the L1 does not.
   void prepare(unsigned n) {
@@ -69,6 +78,7 @@ class L2Fixture : public RigFixture {
   void activate() { commit(0, regs); }
   std::uint64_t hits() { return rig.get(reg::counter(0, reg::Count::L2Hits)); }
 
+  const Shape shape;
   PageTables tables;
   ContextRegs regs;
   Response last;
@@ -109,7 +119,7 @@ TEST_CASE("l2: hits go through at one per cycle", "[l2]") {
   for (const Preset preset : presets_with_l2()) {
     L2Fixture f(preset);
     constexpr unsigned kPages = 16;
-    for (unsigned n = 0; n < kPages + kL1Sets * kWays; ++n) f.read(n);
+    for (unsigned n = 0; n < kPages + f.shape.l1_sets * f.shape.l1_ways; ++n) f.read(n);
     std::map<unsigned, Response> answers;
     f.rig.on_response = [&](const Response& r) { answers[r.id] = r; };
     std::map<unsigned, std::uint64_t> accepted;
@@ -126,32 +136,161 @@ TEST_CASE("l2: hits go through at one per cycle", "[l2]") {
 TEST_CASE("l2: a full set loses the page that was not used for longest", "[l2]") {
   for (const Preset preset : presets_with_l2()) {
     L2Fixture f(preset);
-    for (unsigned way = 0; way < kWays; ++way) REQUIRE(f.read(way * kL2Sets) == Source::Walk);
+    const unsigned ways = f.shape.l2_ways;
+    const unsigned sets = f.shape.l2_sets;
+    for (unsigned way = 0; way < ways; ++way) REQUIRE(f.read(way * sets) == Source::Walk);
     f.push_out_of_l1(0);
     CHECK(f.read(0) == Source::L2);
-    CHECK(f.read(kWays * kL2Sets) == Source::Walk);
+    CHECK(f.read(ways * sets) == Source::Walk);
     f.push_out_of_l1(0);
-    CHECK(f.read(0) == Source::L2);
-    CHECK(f.read(1 * kL2Sets) == Source::L2);
-    CHECK(f.read(3 * kL2Sets) == Source::L2);
-    CHECK(f.read(2 * kL2Sets) == Source::Walk);
+    // A tree: the half that was used last stays, and so on downwards.
+    for (unsigned way = 0; way < ways; ++way) {
+      if (way != ways / 2) CHECK(f.read(way * sets) == Source::L2);
+    }
+    CHECK(f.read(ways / 2 * sets) == Source::Walk);
   }
 }
 
-TEST_CASE("l2: larger pages are not kept", "[l2]") {
+TEST_CASE("l2: pages larger than its entries are not kept", "[l2]") {
   for (const Preset preset : presets_with_l2()) {
     L2Fixture f(preset);
-    const auto large = [](unsigned n) { return GuestVirt{0x40000000 + n * 0x1000000 + 0x123000 + n * kPageBytes}; };
-    for (unsigned n = 0; n <= kWays; ++n) {
-      const GuestVirt base{large(n).value & ~std::uint64_t{0x1fffff}};
-      REQUIRE(f.tables.map(base, GuestPhys{kOldFrames + n * 0x200000}, PageSize::k2M, flags_set()) == MapError::None);
+    const bool keeps_2m = preset_info(preset).has_l2_2m();
+    const PageSize size = keeps_2m ? PageSize::k1G : PageSize::k2M;
+    const std::uint64_t bytes = keeps_2m ? 1 << 30 : 1 << 21;
+    const unsigned others = preset_info(preset).values[keeps_2m ? 7 : 6];  // ways of such a set of the L1
+    const auto large = [&](unsigned n) { return GuestVirt{0x4000000000 + n * 8 * bytes + 0x123456}; };
+    for (unsigned n = 0; n <= others; ++n) {
+      const GuestVirt base{large(n).value - 0x123456};
+      REQUIRE(f.tables.map(base, GuestPhys{kOldFrames + n * bytes}, size, flags_set()) == MapError::None);
       set_upper_flags(f.tables, base);
     }
     const Response first = f.run(read_of(large(0)));
-    for (unsigned n = 1; n <= kWays; ++n) CHECK(f.run(read_of(large(n))).source == Source::Walk);
+    for (unsigned n = 1; n <= others; ++n) CHECK(f.run(read_of(large(n))).source == Source::Walk);
     const Response again = f.run(read_of(large(0)));
     CHECK(again.source == Source::Walk);
     CHECK(again.result == first.result);
+  }
+}
+
+// ---------------------------------------------------------------- pages of 2 MiB
+
+namespace {
+
+constexpr std::uint64_t kLargeBytes = 0x200000;
+
+std::vector<Preset> presets_with_l2_2m() {
+  std::vector<Preset> with;
+  for (const Preset preset : device_presets()) {
+    if (preset_info(preset).has_l2_2m()) with.push_back(preset);
+  }
+  return with;
+}
+
+// Pages of 2 MiB by number, mapped when they are first used; an address inside of each.
+class LargeFixture : public L2Fixture {
+ public:
+  using L2Fixture::L2Fixture;
+  static GuestVirt base(unsigned n) { return GuestVirt{0x4000000000 + n * kLargeBytes}; }
+  static GuestVirt inside(unsigned n) { return GuestVirt{base(n).value + 0x123456}; }
+  static std::uint64_t frame(unsigned n) { return kOldFrames + n * kLargeBytes; }
+  Source read_large(unsigned n) {
+    if (large_.insert(n).second) {
+      REQUIRE(tables.map(base(n), GuestPhys{frame(n)}, PageSize::k2M, flags_set()) == MapError::None);
+      set_upper_flags(tables, base(n));
+    }
+    last = run(read_of(inside(n)));
+    return last.source;
+  }
+  void prepare_large(unsigned n) {
+    read_large(n);
+    for (unsigned k = 1; k <= 4; ++k) read_large(n + 8 * k);  // its set of the L1 is 4 ways
+  }
+
+ private:
+  std::set<unsigned> large_;
+};
+
+}  // namespace
+
+TEST_CASE("l2: a hit on a page of 2 MiB takes 3 cycles, says what the walk said, and fills the L1", "[l2]") {
+  for (const Preset preset : presets_with_l2_2m()) {
+    LargeFixture f(preset);
+    f.read_large(0);
+    const Result walked = f.last.result;
+    f.prepare_large(0);
+    const std::uint64_t before = f.hits();
+    CHECK(f.read_large(0) == Source::L2);
+    CHECK(f.cycles == kHitCycles);
+    CHECK(f.last.result == walked);
+    CHECK(hpa_of(f.last.result).value == f.frame(0) + 0x123456);
+    CHECK(f.hits() == before + 1);
+    CHECK(f.run(read_of(f.base(0))).source == Source::L1);
+    CHECK(std::get<Translation>(f.run(read_of(f.base(0))).result).size == PageSize::k2M);
+  }
+}
+
+TEST_CASE("l2: hits on pages of 2 MiB go through at one per cycle, also mixed with those of 4 KiB", "[l2]") {
+  for (const Preset preset : presets_with_l2_2m()) {
+    LargeFixture f(preset);
+    constexpr unsigned kPages = 8;
+    for (unsigned n = 0; n < kPages + 32; ++n) f.read_large(n);
+    for (unsigned n = 0; n < kPages + f.shape.l1_sets * f.shape.l1_ways; ++n) f.read(n);
+    std::map<unsigned, Response> answers;
+    f.rig.on_response = [&](const Response& r) { answers[r.id] = r; };
+    std::map<unsigned, std::uint64_t> accepted;
+    for (unsigned n = 0; n < 2 * kPages; ++n) {
+      const GuestVirt gva = n % 2 == 0 ? f.inside(n / 2) : f.page(n / 2);
+      accepted[n] = f.rig.send(read_of(gva), static_cast<std::uint8_t>(n));
+    }
+    f.rig.cycles(10);
+    for (unsigned n = 0; n < 2 * kPages; ++n) {
+      CHECK(accepted[n] == accepted[0] + n);
+      CHECK(answers[n].source == Source::L2);
+      CHECK(answers[n].cycle == accepted[n] + kHitCycles);
+    }
+  }
+}
+
+TEST_CASE("l2: INVLPG of any address takes a page of 2 MiB, and invalidations of its space do", "[l2][invalidation]") {
+  for (const Preset preset : presets_with_l2_2m()) {
+    for (const InvOp op : {InvOp::Invlpg, InvOp::Invpcid1, InvOp::Invctx, InvOp::All}) {
+      LargeFixture f(preset);
+      f.prepare_large(0);
+      (void)f.tables.edit_guest(f.base(0), 2, {kOldFrames, kNewFrames});
+      CHECK(f.read_large(0) == Source::L2);
+      f.prepare_large(0);
+      REQUIRE(f.invalidate(op, f.base(0).value + 0x1ff000));
+      CHECK(f.read_large(0) == Source::Walk);
+      CHECK(hpa_of(f.last.result).value == kNewFrames + 0x123456);
+    }
+  }
+}
+
+TEST_CASE("l2: an entry of each size that match together are a miss, and what is walked then stays alone", "[l2]") {
+  for (const Preset preset : presets_with_l2_2m()) {
+    LargeFixture f(preset);
+    // A piece of 4 KiB that software replaces by a large page, without invalidating.
+    const GuestVirt piece{f.inside(0).value & ~std::uint64_t{0xfff}};
+    const GuestVirt other{piece.value ^ 0x1000};
+    for (const GuestVirt gva : {piece, other}) {
+      REQUIRE(f.tables.map(gva, GuestPhys{kNewFrames + (gva.value & 0xff000)}, PageSize::k4K, flags_set()) ==
+              MapError::None);
+      set_upper_flags(f.tables, gva);
+    }
+    CHECK(f.run(read_of(piece)).source == Source::Walk);
+    f.push_out_of_l1(static_cast<unsigned>((piece.value >> 12) & (f.shape.l1_sets - 1)));
+    const HostPhys pointer = f.tables.guest_entry(piece, 2)->hpa;
+    f.rig.memory().poke(pointer, f.frame(0) | pt::P | pt::W | pt::U | pt::A | pt::D | pt::PS);
+    CHECK(f.run(read_of(other)).source == Source::Walk);  // inserts the large page; the piece is still there
+    CHECK(std::get<Translation>(f.run(read_of(other)).result).size == PageSize::k2M);
+    for (unsigned k = 1; k <= 4; ++k) f.read_large(8 * k);  // out of the L1
+    const Response both = f.run(read_of(piece));
+    CHECK(both.source == Source::Walk);
+    CHECK(hpa_of(both.result).value == f.frame(0) + (piece.value & 0x1fffff));
+    for (unsigned k = 5; k <= 8; ++k) f.read_large(8 * k);
+    const Response now = f.run(read_of(piece));
+    CHECK(now.source == Source::L2);
+    CHECK(hpa_of(now.result).value == f.frame(0) + (piece.value & 0x1fffff));
   }
 }
 
@@ -195,8 +334,9 @@ TEST_CASE("l2: what segments answer is inserted in the L1 only", "[l2][segment]"
     f.regs.gseg = guest_segment();
     f.regs.vseg[0] = vmm_segment();
     f.activate();
-    for (unsigned k = 0; k <= kWays; ++k) {
-      CHECK(f.run(read_of(GuestVirt{kInside.value + k * kL1Sets * kPageBytes})).source == Source::Segment);
+    const Shape shape(preset);
+    for (unsigned k = 0; k <= shape.l1_ways; ++k) {
+      CHECK(f.run(read_of(GuestVirt{kInside.value + k * shape.l1_sets * kPageBytes})).source == Source::Segment);
     }
     f.regs.gseg = f.regs.vseg[0] = Segment{};
     f.activate();
@@ -209,7 +349,7 @@ TEST_CASE("l2: what segments answer is inserted in the L1 only", "[l2][segment]"
 TEST_CASE("l2: when segments answer, the entry of the page counts as unused", "[l2][segment]") {
   for (const Preset preset : presets_with_l2()) {
     L2Fixture f(preset);
-    for (unsigned way = 0; way < kWays; ++way) REQUIRE(f.read(way * kL2Sets) == Source::Walk);
+    for (unsigned way = 0; way < f.shape.l2_ways; ++way) REQUIRE(f.read(way * f.shape.l2_sets) == Source::Walk);
     f.push_out_of_l1(0);
     f.regs.gseg = {f.page(0).value, f.page(1).value, 0, seg::R | seg::W | seg::U};
     f.activate();
@@ -217,7 +357,7 @@ TEST_CASE("l2: when segments answer, the entry of the page counts as unused", "[
     f.regs.gseg = Segment{};
     f.activate();
     f.push_out_of_l1(0);
-    CHECK(f.read(kWays * kL2Sets) == Source::Walk);
+    CHECK(f.read(f.shape.l2_ways * f.shape.l2_sets) == Source::Walk);
     CHECK(f.read(0) == Source::Walk);
   }
 }
@@ -233,12 +373,9 @@ TEST_CASE("l2: entries of another PCID, VPID or EPTP do not answer, and are stil
       L2Fixture f(preset, config);
       config.ept_tables = HostPhys{0x8000000};
       PageTables twin(config, f.rig.words());  // the same guest tables, under another EPT root
-      for (unsigned n = 0; n <= kWays; ++n) {
-        f.map(n * kL1Sets);
-        REQUIRE(twin.map(f.page(n * kL1Sets), GuestPhys{kOldFrames + n * kL1Sets * kPageBytes}, PageSize::k4K,
-                         flags_set()) == MapError::None);
-        set_upper_flags(twin, f.page(n * kL1Sets));
-      }
+      f.map(0);
+      REQUIRE(twin.map(f.page(0), GuestPhys{kOldFrames}, PageSize::k4K, flags_set()) == MapError::None);
+      set_upper_flags(twin, f.page(0));
       f.regs.virt = f.regs.pcide = true;
       f.regs.vpid = 1;
       f.activate();
@@ -288,7 +425,8 @@ TEST_CASE("l2: INVLPG takes the page, and all pieces of a large page by any addr
     L2Fixture pieces(preset, config);
     REQUIRE(pieces.tables.map(kFirst, GuestPhys{kOldFrames}, PageSize::k2M, flags_set()) == MapError::None);
     set_upper_flags(pieces.tables, kFirst);
-    for (unsigned k = 0; k <= kWays; ++k) (void)pieces.run(read_of(pieces.page(k * kL1Sets)));
+    for (unsigned k = 0; k <= pieces.shape.l1_ways; ++k)
+      (void)pieces.run(read_of(pieces.page(k * pieces.shape.l1_sets)));
     CHECK(pieces.run(read_of(pieces.page(0))).source == Source::L2);
     REQUIRE(pieces.invalidate(InvOp::Invlpg, pieces.page(0x1ff).value));
     CHECK(pieces.run(read_of(pieces.page(0))).source == Source::Walk);
