@@ -77,7 +77,9 @@ void MetaWorld::add_page(Tables& t, PageSize size, PageSize nested) {
     attr.accessed = chance(50);
     attr.dirty = attr.accessed && chance(50);
     const std::uint64_t mask = ~(page_bytes(nested) - 1);
-    const GuestPhys gpa{(page.gpa.value + random_() % bytes) & mask};
+    const std::uint64_t spot = random_() % bytes;
+    const GuestPhys gpa{(page.gpa.value + spot) & mask};
+    page.spots.push_back(spot);
     const HostPhys hpa{t.memory + kData + ((random_() % 0x80000000) & mask)};
     (void)t.tables->emap(gpa, hpa, nested, attr);
   }
@@ -90,7 +92,11 @@ void MetaWorld::add_page(Tables& t, PageSize size, PageSize nested) {
   attr.dirty = attr.accessed && chance(50);
   attr.pat = static_cast<std::uint8_t>(random_() % 8);
   attr.key = static_cast<std::uint8_t>(random_() % 16);
-  if (t.tables->map(page.gva, page.gpa, size, attr) == MapError::None) t.pages.push_back(page);
+  if (t.tables->map(page.gva, page.gpa, size, attr) != MapError::None) return;
+  t.pages.push_back(page);
+  // Where the same address leads in the other context.
+  const std::uint64_t frame = (std::uint64_t{1} << 33) + (random_() % 0x80000) * 0x1000;
+  (void)traffic_->map(GuestVirt{page.gva.value & ~std::uint64_t{0xfff}}, GuestPhys{frame});
 }
 
 // Changes one entry on the way to a page so that it denies, is malformed, or lacks flags.
@@ -116,7 +122,7 @@ void MetaWorld::spoil(const Tables& t, const Page& page) {
 void MetaWorld::build_traffic(std::uint64_t base) {
   TableConfig config;
   config.guest_tables = GuestPhys{base + 0x100000};
-  PageTables tables(config, rig_.words());
+  traffic_ = std::make_unique<PageTables>(config, rig_.words());
   GuestAttr attr;
   attr.accessed = attr.dirty = true;
   const unsigned numbers[] = {128, 64, 12};
@@ -125,7 +131,7 @@ void MetaWorld::build_traffic(std::uint64_t base) {
     for (unsigned n = 0; n < numbers[s]; ++n) {
       const std::uint64_t offset = n * page_bytes(size);
       const GuestVirt gva{(std::uint64_t{s + 1} << 36) + offset};
-      if (tables.map(gva, GuestPhys{base + kData * (size == PageSize::k1G ? 0 : 1) + offset}, size, attr) !=
+      if (traffic_->map(gva, GuestPhys{base + kData * (size == PageSize::k1G ? 0 : 1) + offset}, size, attr) !=
           MapError::None) {
         throw std::runtime_error("the traffic of the metamorphic world could not be mapped");
       }
@@ -139,7 +145,7 @@ void MetaWorld::build_traffic(std::uint64_t base) {
   ContextRegs regs;
   regs.wp = regs.nxe = true;
   regs.maxphyaddr = 40;
-  if (!rig_.commit(1, tables.regs(regs))) throw std::runtime_error("COMMIT of the traffic is busy");
+  if (!rig_.commit(1, traffic_->regs(regs))) throw std::runtime_error("COMMIT of the traffic is busy");
 }
 
 void MetaWorld::choose_controls(bool nested) {
@@ -230,6 +236,9 @@ Access MetaWorld::access() {
   const Page& page = current_->pages[random_() % current_->pages.size()];
   Access a;
   a.gva.value = page.gva.value + random_() % page_bytes(page.size);
+  if (!page.spots.empty() && chance(50)) {
+    a.gva.value = page.gva.value + (page.spots[random_() % page.spots.size()] ^ random_() % 0x1000);
+  }
   if (chance(4)) a.gva.value += page_bytes(page.size);
   if (!regs_.gseg.empty() && chance(40)) {
     const std::uint64_t near[] = {regs_.gseg.base, regs_.gseg.base - 1, regs_.gseg.limit - 1, regs_.gseg.limit,
@@ -244,6 +253,11 @@ Access MetaWorld::access() {
   return a;
 }
 
-Access MetaWorld::traffic() { return chance(50) ? access() : evictions_[random_() % evictions_.size()]; }
+Access MetaWorld::traffic() {
+  if (chance(40)) return evictions_[random_() % evictions_.size()];
+  Access a = access();
+  a.ctx = chance(50) ? 1 : 0;
+  return a;
+}
 
 }  // namespace vmmu::tb

@@ -48,6 +48,7 @@ class MetaWorld {
     GuestVirt gva;
     GuestPhys gpa;
     PageSize size = PageSize::k4K;
+    std::vector<std::uint64_t> spots;  // offsets of parts that have a nested page of their own
   };
   struct Tables {
     std::unique_ptr<PageTables> tables;
@@ -73,6 +74,7 @@ class MetaWorld {
   const Tables* current_ = nullptr;
   ContextRegs regs_;
   std::vector<Access> evictions_;
+  std::unique_ptr<PageTables> traffic_;
 };
 
 }  // namespace vmmu::tb
