@@ -36,6 +36,7 @@ Fault bus_error(const WalkEnv& env, HostPhys addr);
 
 // Reads an entry; empty on a bus error. Inline, because this is most of what a walk does.
 inline std::optional<std::uint64_t> read_entry(const WalkEnv& env, Table table, unsigned level, HostPhys addr) {
+  if (env.observer != nullptr) env.observer->on_entry_address(table, level, addr);
   const std::optional<std::uint64_t> word = env.memory.read(addr);
   if (!word) return std::nullopt;
   if (env.observer != nullptr) env.observer->on_entry_read(table, level, addr, *word);

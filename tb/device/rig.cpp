@@ -147,13 +147,13 @@ void Rig::sample_invalidation() {
                                     now_, out.inv_id));
     } else {
       inv_error_ = out.inv_error;
-      if (on_invalidation_acknowledged) on_invalidation_acknowledged();
+      if (on_invalidation_acknowledged) on_invalidation_acknowledged(out.inv_id);
     }
   }
   if (device_->in.inv.valid && out.inv_req_ready) {
     inv_waiting_.insert(device_->in.inv.id);
     device_->in.inv.valid = false;
-    if (on_invalidation_accepted) on_invalidation_accepted();
+    if (on_invalidation_accepted) on_invalidation_accepted(device_->in.inv.id);
   }
 }
 

@@ -103,8 +103,9 @@ class Rig {
   }
   bool invalidation_failed() const { return inv_error_; }  // of the last one acknowledged
   bool invalidate(const Invalidation& inv);                // until acknowledged; false: error reply
-  std::function<void()> on_invalidation_accepted;
-  std::function<void()> on_invalidation_acknowledged;
+  // With its id; an error reply is an acknowledgement too.
+  std::function<void(std::uint8_t)> on_invalidation_accepted;
+  std::function<void(std::uint8_t)> on_invalidation_acknowledged;
 
   // Called in each cycle, when inputs and outputs stand as they will at the rising edge.
   std::function<void()> on_cycle;

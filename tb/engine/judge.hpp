@@ -1,18 +1,27 @@
-// Says which answers memory and registers allow: now, or for a walk that read each
-// entry at some time of its own.
+// Says which answers memory and registers allow: now, or for a walk that read each entry at some time of its own, some
+// of them long ago from a cache.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
+#include "engine/cache_ages.hpp"
 #include "engine/register_set.hpp"
 #include "engine/walk_trace.hpp"
 #include "engine/word_history.hpp"
 #include "vmmu/mmu.hpp"
 
 namespace vmmu::tb {
+
+// What one request did to memory, without what memory refused.
+struct Deeds {
+  std::vector<WalkTrace::Read> reads;
+  std::vector<WalkTrace::Swap> swaps;
+  std::vector<std::uint64_t> records;
+};
 
 class Judge {
  public:
@@ -27,16 +36,37 @@ class Judge {
   // The answer of memory as it is.
   Verdict now(const Access& access, const RegisterSet& regs, WalkObserver* observer = nullptr);
 
-  // Whether some walk that read each entry at a time of its own, from cycle `since` to cycle `until`, gives
-  // `wanted`. A success must also have found or set all its flags. `trace` becomes that of the last walk
-  // tried. After kMostTries walks the answer is no: so many software writes to the tables of one walk are
-  // not judged.
-  static constexpr unsigned kMostTries = 4096;
-  static constexpr std::uint64_t kNow = ~std::uint64_t{0};
-  bool possible(std::uint64_t since, std::uint64_t until, const Access& access, const RegisterSet& regs,
-                const Result& wanted, WalkTrace& trace);
+  // A walk and what it may rest on.
+  struct Question {
+    const Access& access;
+    const RegisterSet& regs;
+    Window window;
+    // Register sets under which the guest's structure caches may have been filled, the latest first: they placed the
+    // tables down to some level, later ones those below it. The registers of the walk do the rest.
+    std::vector<RegisterSet> older = {};
+    // Register sets that differ from those of the walk in what its nested entries were cached under.
+    std::vector<RegisterSet> nested_under = {};
+  };
+
+  // Whether some walk that read each entry at a time of its own gives `wanted`. A success must also have found or set
+  // all its flags. A fault rests on no cache. `trace` becomes that of the last walk tried. After kMostTries walks the
+  // answer is no: so many software writes to the tables of one walk are not judged.
+  static constexpr unsigned kMostTries = 1u << 16;
+  bool possible(const Question& question, const Result& wanted, WalkTrace& trace);
+
+  // The same for one request alone, of which all is known: the walk must also have read, in order, what the RTL read,
+  // and have made its swaps and records. It may be an attempt that found a fault, if one without caches, on memory as
+  // it is, then did the rest. `index` is that of the log before it.
+  bool explains(const Question& question, const Result& wanted, const Deeds& deeds, std::uint16_t index,
+                WalkTrace& trace);
 
  private:
+  // An entry that is about to be read.
+  struct Place {
+    Table table = Table::Guest;
+    unsigned level = 0;
+  };
+
   class View final : public PhysMem {
    public:
     View(const SparseMem& words, const WordHistory& history) : words_(words), history_(history) {}
@@ -48,25 +78,38 @@ class Judge {
     std::uint64_t peek(HostPhys addr) const override;
 
     bool choosing = false;  // else: memory as it is
-    std::uint64_t until = 0;
+    Window window;
+    bool mbe = false;
+    std::optional<Place> reading;  // empty: a swap looks at what is there
     // A walk reads one word after the other: none before this cycle any more.
     mutable std::uint64_t reached = 0;
-    // The nth read of a word with several versions takes choice n; 0 is the newest.
+    // Words as they were before the RTL set flags in them.
+    std::unordered_map<std::uint64_t, std::uint64_t> before;
+    // The nth decision with several ways out takes way n; 0 is the newest.
     struct Choice {
       unsigned taken = 0;
       unsigned count = 0;
     };
+    unsigned pick(unsigned count) const;
     mutable std::vector<Choice> choices;
     mutable std::size_t next = 0;
 
    private:
+    std::uint64_t current(HostPhys addr) const;
     std::uint64_t choose(HostPhys addr) const;
+    bool may_be_cached(std::uint64_t word) const;
     const SparseMem& words_;
     const WordHistory& history_;
   };
 
-  enum class LogRoom : std::uint8_t { Room, Full };  // what the walk is told of its PML log
-  void prepare(const Access& access, const RegisterSet& regs, LogRoom room);
+  // Tells the view what is read, and goes on to later registers.
+  class Guide;
+
+  using Fits = std::function<bool(const Mmu::Peek&, const WalkTrace&)>;
+  bool search(const Question& question, const Window& window, const Fits& fits, WalkTrace& trace);
+  bool rest_explained(const Question& question, const Result& wanted, const Deeds& deeds, const WalkTrace& first,
+                      WalkTrace& rest);
+  void load(unsigned ctx, const RegisterSet& regs);
   bool next_choice();
 
   View view_;

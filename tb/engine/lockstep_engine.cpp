@@ -4,12 +4,15 @@
 
 #include "engine/describe.hpp"
 #include "engine/inv_rules.hpp"
+#include "engine/preset_info.hpp"
 
 namespace vmmu::tb {
 namespace {
 
 // The sums are checked at least this often, so that a difference is found near its cause.
 constexpr std::uint64_t kWindow = 4096;
+// What stands for the id of an invalidation that software has synchronized.
+constexpr unsigned kSynchronized = 256;
 
 BuildParams build_params(const RtlEngine& rtl) {
   BuildParams params;
@@ -19,6 +22,11 @@ BuildParams build_params(const RtlEngine& rtl) {
   params.shadow_roots = rtl.shadow_roots();
   params.prl = params.epml = params.seg_log = false;  // the RTL has none of these logs
   return params;
+}
+
+WalkerCaches walker_caches(Preset preset) {
+  const PresetInfo& info = preset_info(preset);
+  return {info.has_structure_caches(), info.has_structure_caches() || info.has_nested_tlb()};
 }
 
 Answer answer_of(const Completion& c) {
@@ -34,7 +42,7 @@ Answer answer_of(const Completion& c) {
 }  // namespace
 
 LockstepEngine::LockstepEngine(const EngineOptions& options)
-    : rtl_(options), scoreboard_(build_params(rtl_), rtl_.rig().words()) {
+    : rtl_(options), scoreboard_(build_params(rtl_), rtl_.rig().words(), walker_caches(options.preset)) {
   rtl_.on_accepted = [this](std::uint8_t id, const Access& access, std::uint64_t cycle) {
     scoreboard_.accepted(id, access, cycle);
   };
@@ -50,11 +58,15 @@ LockstepEngine::LockstepEngine(const EngineOptions& options)
   rig.memory().on_race = [this](HostPhys addr, std::uint64_t word) {
     scoreboard_.race_happens(addr, word, rtl_.rig().now());
   };
+  rig.on_invalidation_accepted = [this](std::uint8_t id) { invalidation_accepted(id); };
+  rig.on_invalidation_acknowledged = [this](std::uint8_t id) { invalidation_acknowledged(id); };
   reset();
 }
 
 void LockstepEngine::reset() {
   rtl_.reset();
+  presented_.reset();
+  outstanding_.clear();
   scoreboard_.reset();
   stalled_.clear();
   for (unsigned ctx = 0; ctx < num_contexts(); ++ctx) scoreboard_.set_pml_index(ctx, rtl_.pml_index(ctx));
@@ -120,11 +132,13 @@ void LockstepEngine::root_done(unsigned ctx) {
 
 // What waits has no effect on any cache until SYNC_DONE.
 void LockstepEngine::queue_for_sync(const Invalidation& inv) {
+  wait_until_taken();
   if (!scoreboard_.model().queue_sync(sync_request(inv))) stalled_.push_back(sync_request(inv));
   rtl_.invalidate(inv);
 }
 
 bool LockstepEngine::sync_done(unsigned ctx) {
+  wait_until_taken();
   Mmu& model = scoreboard_.model();
   const std::optional<SyncRequest> request = model.sync_done(ctx);
   if (request) {
@@ -133,11 +147,11 @@ bool LockstepEngine::sync_done(unsigned ctx) {
     inv.ctx = ctx;
     inv.addr = request->gva;
     inv.pcid = request->pcid;
-    scoreboard_.invalidation_accepted(inv, rtl_.cycles());
+    scoreboard_.invalidation_accepted(kSynchronized, inv, rtl_.cycles());
     if (!stalled_.empty() && model.queue_sync(stalled_.front())) stalled_.pop_front();
   }
   const bool done = rtl_.sync_done(ctx);
-  if (request) scoreboard_.invalidation_acknowledged(rtl_.cycles());
+  if (request) scoreboard_.invalidation_acknowledged(kSynchronized);
   if (done != request.has_value()) note({"SYNC_DONE: invalidations that wait differ"});
   return done;
 }
@@ -148,30 +162,49 @@ bool LockstepEngine::invalidate(const Invalidation& inv) {
     queue_for_sync(inv);
     return true;
   }
-  Rig& rig = rtl_.rig();
-  // Under SHADOW the new root releases requests that were held, so the model follows at once.
-  const bool at_once = valid && inv.op == InvOp::LoadCr3 && scoreboard_.active(inv.ctx).shadow;
-  rig.on_invalidation_accepted = [this, &inv, &rig, at_once] {
-    scoreboard_.invalidation_accepted(inv, rig.now());
-    if (at_once) scoreboard_.load_cr3(inv.ctx, inv.addr & ~kKeepEntries);
-  };
-  rig.on_invalidation_acknowledged = [this, &rig] {
-    if (rig.invalidation_failed()) {
-      scoreboard_.invalidation_refused();
-    } else {
-      scoreboard_.invalidation_acknowledged(rig.now());
-    }
-  };
-  const bool done = rtl_.invalidate(inv);
-  rig.on_invalidation_accepted = nullptr;
-  rig.on_invalidation_acknowledged = nullptr;
-  if (done != valid)
-    note({fmt::format("invalidation {}: {}", static_cast<unsigned>(inv.op),
+  wait_until_taken();
+  presented_ = Presented{inv, valid};
+  return rtl_.invalidate(inv);
+}
+
+std::uint8_t LockstepEngine::start_invalidation(const Invalidation& inv) {
+  wait_until_taken();
+  presented_ = Presented{inv, operands_valid(inv, scoreboard_.active(inv.ctx))};
+  return rtl_.rig().start_invalidation(inv);
+}
+
+void LockstepEngine::wait_until_taken() {
+  while (rtl_.rig().invalidation_presented()) rtl_.rig().cycle();
+}
+
+// Those that wait for SYNC_DONE do not come here: nothing is covered before.
+void LockstepEngine::invalidation_accepted(std::uint8_t id) {
+  if (!presented_) return;
+  const Invalidation& inv = presented_->inv;
+  scoreboard_.invalidation_accepted(id, inv, rtl_.rig().now());
+  // From now on requests may be accepted under the new root, those that are held among them.
+  if (presented_->valid && inv.op == InvOp::LoadCr3) scoreboard_.load_cr3(inv.ctx, inv.addr & ~kKeepEntries);
+  outstanding_[id] = *presented_;
+  presented_.reset();
+}
+
+void LockstepEngine::invalidation_acknowledged(std::uint8_t id) {
+  const auto it = outstanding_.find(id);
+  if (it == outstanding_.end()) return;
+  const Presented taken = it->second;
+  outstanding_.erase(it);
+  const bool done = !rtl_.rig().invalidation_failed();
+  if (done != taken.valid) {
+    note({fmt::format("invalidation {}: {}", static_cast<unsigned>(taken.inv.op),
                       done ? "accepted with an invalid operand" : "refused with valid operands")});
-  if (done && inv.op == InvOp::LoadCr3 && !at_once) {
-    scoreboard_.load_cr3(inv.ctx, inv.addr & ~kKeepEntries);
   }
-  return done;
+  if (done) {
+    scoreboard_.invalidation_acknowledged(id);
+  } else {
+    scoreboard_.invalidation_refused(id);
+  }
+  if (done && taken.inv.op == InvOp::LoadCr3) rtl_.cr3_loaded(taken.inv);
+  if (on_invalidated) on_invalidated(id, done);
 }
 
 std::optional<std::uint64_t> LockstepEngine::counter(Counter c) {
@@ -191,6 +224,8 @@ AccessRecord LockstepEngine::access(const Access& access) {
   for (std::string& d : scoreboard_.check_alone(answer_of(completion), rtl_.rig().memory().log())) {
     record.differences.push_back(std::move(d));
   }
+  const Memory& memory = rtl_.rig().memory();
+  scoreboard_.memory().set_injected(memory.errors_left(), memory.races_left());
   mismatches_ += record.differences.size();
   for (std::string& d : pending_) record.differences.push_back(std::move(d));
   pending_.clear();

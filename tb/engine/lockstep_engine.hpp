@@ -2,6 +2,9 @@
 #pragma once
 
 #include <deque>
+#include <functional>
+#include <map>
+#include <optional>
 
 #include "engine/rtl_engine.hpp"
 #include "engine/scoreboard.hpp"
@@ -47,11 +50,26 @@ class LockstepEngine final : public Engine {
   std::vector<std::string> take_differences();
   unsigned in_flight() const { return rtl_.in_flight(); }
 
+  // Presents an invalidation and returns its id at once: requests may be issued and cycles made while it is carried
+  // out. Not for one that waits for SYNC_DONE. Several may be outstanding; one that is not taken yet is waited for.
+  // on_invalidated is called when it is acknowledged, with false after an error reply: from then on the scoreboard
+  // takes no answer that rests on what it covers.
+  std::uint8_t start_invalidation(const Invalidation& inv);
+  std::function<void(std::uint8_t id, bool done)> on_invalidated;
+
  private:
   void note(std::vector<std::string> found);
   void expect_equal(const char* what, std::uint64_t rtl, std::uint64_t model);
   void end_window();
   void queue_for_sync(const Invalidation& inv);
+  void wait_until_taken();
+  void invalidation_accepted(std::uint8_t id);
+  void invalidation_acknowledged(std::uint8_t id);
+
+  struct Presented {
+    Invalidation inv;
+    bool valid = false;
+  };
 
   RtlEngine rtl_;
   Scoreboard scoreboard_;
@@ -59,7 +77,9 @@ class LockstepEngine final : public Engine {
   std::uint64_t issued_ = 0;
   std::uint64_t mismatches_ = 0;
   std::vector<std::string> pending_;
-  std::deque<SyncRequest> stalled_;  // the queue of waiting invalidations is full
+  std::optional<Presented> presented_;             // an invalidation that the RTL has not taken yet
+  std::map<std::uint8_t, Presented> outstanding_;  // taken, not acknowledged
+  std::deque<SyncRequest> stalled_;                // the queue of waiting invalidations is full
 };
 
 }  // namespace vmmu::tb

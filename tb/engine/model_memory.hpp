@@ -40,6 +40,7 @@ class ModelMemory final : public PhysMem {
   }
   void inject_race(HostPhys addr, std::uint64_t word) { races_[addr] = word; }
   void drop_race(HostPhys addr) { races_.erase(addr); }
+  void set_errors(const std::map<HostPhys, unsigned>& errors) { errors_left_ = errors; }
   // What was injected and has not happened yet.
   bool injected() const { return !errors_left_.empty() || !races_.empty(); }
   void set_injected(const std::map<HostPhys, unsigned>& errors, const std::map<HostPhys, std::uint64_t>& races) {

@@ -31,6 +31,8 @@ struct PresetInfo {
   constexpr unsigned pa_bits() const { return values[2]; }
   constexpr bool has_l2() const { return values[8] != 0; }
   constexpr bool has_l2_2m() const { return values[28] != 0; }
+  constexpr bool has_nested_tlb() const { return values[10] != 0 || values[23] != 0; }  // its own, or in the L2
+  constexpr bool has_structure_caches() const { return values[11] != 0; }
   constexpr unsigned num_vmm_segments() const { return values[12]; }
   constexpr unsigned num_walks() const { return values[13]; }
   constexpr unsigned shadow_roots() const { return values[20]; }

@@ -170,14 +170,15 @@ bool RtlEngine::invalidate(const Invalidation& inv) {
     return true;
   }
   if (!rig_.invalidate(inv)) return false;
-  if (inv.op == InvOp::LoadCr3) {
-    // The hardware writes active and staged CR3; what it holds is read back by nobody.
-    constexpr std::uint64_t kKeep = std::uint64_t{1} << 63;
-    active_[inv.ctx].cr3 = inv.addr & ~kKeep;
-    staged_[inv.ctx].words[static_cast<std::uint32_t>(reg::Host::Cr3) / 8].reset();
-    search_root(inv.ctx);
-  }
+  if (inv.op == InvOp::LoadCr3) cr3_loaded(inv);
   return true;
+}
+
+// The hardware writes active and staged CR3; what it holds is read back by nobody.
+void RtlEngine::cr3_loaded(const Invalidation& inv) {
+  active_[inv.ctx].cr3 = inv.addr & ~kKeepEntries;
+  staged_[inv.ctx].words[static_cast<std::uint32_t>(reg::Host::Cr3) / 8].reset();
+  search_root(inv.ctx);
 }
 
 bool RtlEngine::logs(const Access& access) const {

@@ -64,6 +64,8 @@ class RtlEngine final : public Engine {
   std::function<void(std::uint8_t id, const Access&, std::uint64_t cycle)> on_accepted;
   std::function<std::vector<std::string>(const Completion&)> on_answered;  // returns differences
   unsigned in_flight() const { return in_flight_; }
+  // A LOAD_CR3 that went to the rig directly was acknowledged.
+  void cr3_loaded(const Invalidation& inv);
   std::vector<std::string> take_errors() { return rig_.take_errors(); }
   Reject last_reject() const { return last_reject_; }
 

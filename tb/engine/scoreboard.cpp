@@ -36,11 +36,14 @@ RegisterSet with_current_permissions(RegisterSet old, const ContextRegs& now) {
 
 }  // namespace
 
-Scoreboard::Scoreboard(BuildParams params, const SparseMem& words)
+Scoreboard::Scoreboard(BuildParams params, const SparseMem& words, WalkerCaches caches)
     : params_(params),
       words_(words),
       model_(std::in_place, params, memory_),
       judge_(params, words_, history_),
+      caches_(caches),
+      ages_(caches),
+      used_(params.num_contexts),
       active_(params.num_contexts),
       previous_log_page_(params.num_contexts),
       verified_(kVerifiedSlots),
@@ -54,6 +57,9 @@ void Scoreboard::reset() {
   model_.emplace(params_, memory_);
   history_.clear();
   stale_.clear();
+  ages_.clear();
+  open_.clear();
+  for (auto& sets : used_) sets.clear();
   for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) {
     take_active(ctx);
     log_index_[ctx] = model_->pml_index(ctx);
@@ -119,7 +125,7 @@ void Scoreboard::poke(HostPhys addr, std::uint64_t word, std::uint64_t now) {
   memory_.poke(addr, word);
   if (before == word) return;
   // Nobody can have seen a word that was there before the first walk.
-  if (in_flight_ != 0 || !stale_.empty()) history_.changed(addr, before, now);
+  if (in_flight_ != 0 || !ages_.empty()) history_.changed(addr, before, now);
   if (in_flight_ != 0) stirred_ = true;
   new_epoch();
 }
@@ -138,41 +144,34 @@ void Scoreboard::race_happens(HostPhys addr, std::uint64_t word, std::uint64_t n
   if (in_flight_ != 0) {
     memory_.drop_race(addr);
     poke(addr, word, now);
-  } else if (!stale_.empty()) {
+  } else if (!ages_.empty()) {
     history_.changed(addr, words_.peek(addr), now);  // the model makes the same write at its own swap
   }
 }
 
-void Scoreboard::invalidation_accepted(const Invalidation& inv, std::uint64_t cycle) {
-  open_invalidation_ = inv;
-  open_regs_ = *active_[inv.ctx];
-  open_since_ = cycle;
-  stale_.invalidation_accepted(inv, open_regs_, cycle);
-  for (Flight& f : flight_) {
-    if (!f.busy) continue;
-    f.invalidated = true;
-    if (covers_access(inv, open_regs_, f.access, *f.regs)) f.covered_at = cycle;
-  }
+void Scoreboard::invalidation_accepted(unsigned id, const Invalidation& inv, std::uint64_t cycle) {
+  open_[id] = {inv, active_[inv.ctx], cycle};
 }
 
-void Scoreboard::invalidation_acknowledged(std::uint64_t cycle) {
-  stale_.invalidation_acknowledged(cycle, in_flight_ == 0);
-  if (in_flight_ == 0 && stale_.empty()) history_.clear();
-  // A covered walk that is still unanswered must have started again after the invalidation came.
+void Scoreboard::invalidation_acknowledged(unsigned id) {
+  const auto it = open_.find(id);
+  if (it == open_.end()) return;
+  const TakenInvalidation taken = it->second;
+  open_.erase(it);
+  ages_.invalidated(taken.inv, *taken.regs, taken.since);
+  stale_.invalidated(taken);
   for (Flight& f : flight_) {
     if (!f.busy) continue;
-    f.since = std::max(f.since, f.covered_at);
-    f.invalidated = false;
+    f.invalidations.push_back(taken);
+    // A covered walk that is still unanswered must have started again after the invalidation came.
+    if (covers_access(taken.inv, *taken.regs, f.access, *f.regs)) {
+      read_anew(taken, SpaceTag::of(f.access.ctx, *f.regs), f.window);
+    }
   }
+  if (in_flight_ == 0) history_.forget(std::min(ages_.oldest(), stale_.oldest()));
 }
 
-void Scoreboard::invalidation_refused() {
-  stale_.invalidation_refused();
-  for (Flight& f : flight_) {
-    f.invalidated = false;
-    f.covered_at = 0;
-  }
-}
+void Scoreboard::invalidation_refused(unsigned id) { open_.erase(id); }
 
 Result Scoreboard::run_model(const Access& access, const RegisterSet& regs, WalkTrace& trace) {
   const RegisterSet& active = *active_[access.ctx];
@@ -194,17 +193,13 @@ void Scoreboard::remember_walk(const Answer& answer, const Flight& flight, const
   entry.gva = answer.access.gva.value;
   entry.size = t->size;
   entry.regs = flight.regs;
-  entry.since = flight.since;
-  entry.walked = answer.responded;
+  entry.window = flight.window;
+  entry.window.until = answer.responded;
   entry.epoch = epoch_;
   entry.steady = flight.epoch == epoch_;
-  if (flight.invalidated && covers(open_invalidation_, open_regs_, entry)) {
-    // A walk in flight when a covering invalidation arrives inserts nothing for later requests. One that
-    // waited and started after that may: what it read is new.
-    StaleEntry fresh = entry;
-    fresh.since = std::max(flight.since, open_since_);
-    stale_.add(std::move(fresh));
-    entry.no_accept_after = open_since_;
+  // Which fragments of a large page an invalidation covers shows only now.
+  for (const TakenInvalidation& taken : flight.invalidations) {
+    if (covers(taken, entry)) read_anew(taken, entry.tag, entry.window);
   }
   stale_.add(std::move(entry));
 }
@@ -245,9 +240,9 @@ Differences Scoreboard::check_hit(const Answer& answer, const std::shared_ptr<co
 bool Scoreboard::stale_allows(const Answer& answer, const RegisterSet& regs, WalkTrace& trace) {
   const SpaceTag space = SpaceTag::of(answer.access.ctx, regs);
   return stale_.any(answer.access.ctx, answer.access.gva.value, [&](const StaleEntry& entry) {
-    if (!entry.tag.answers(space) || !entry.usable(answer.accepted, answer.responded)) return false;
+    if (!entry.tag.answers(space)) return false;
     const RegisterSet walked_with = with_current_permissions(*entry.regs, regs);
-    if (!judge_.possible(entry.since, entry.walked, answer.access, walked_with, answer.result, trace)) return false;
+    if (!judge_.possible(question(answer.access, walked_with, entry.window), answer.result, trace)) return false;
     Differences breach;
     check_isolation(answer, walked_with, trace, breach);
     return breach.empty();
@@ -256,63 +251,90 @@ bool Scoreboard::stale_allows(const Answer& answer, const RegisterSet& regs, Wal
 
 Differences Scoreboard::check_alone(const Answer& answer, const std::vector<Transaction>& log) {
   Differences out;
-  const auto& regs = active_[answer.access.ctx];
+  const unsigned ctx = answer.access.ctx;
   const bool success = std::holds_alternative<Translation>(answer.result);
+  const std::uint16_t index = log_index_[ctx];
   judge_transactions(log, out);
   if (success && !answer.from_walk && !answer.from_segments && log.empty()) {
     if (bypass_) out.push_back(describe(answer.access) + ": answered from a TLB although caches are bypassed");
     // The model makes no dual check for what a TLB answers.
-    if (answer.from_l2 && !regs->gseg.empty()) segment_counts_.reset();
-    for (std::string& d : check_hit(answer, regs)) out.push_back(std::move(d));
-    return out;
+    if (answer.from_l2 && !active_[ctx]->gseg.empty()) segment_counts_.reset();
+    for (std::string& d : check_hit(answer, active_[ctx])) out.push_back(std::move(d));
+  } else {
+    for (std::string& d : check_walk_alone(answer, log, index)) out.push_back(std::move(d));
   }
-  WalkTrace trace;
-  memory_.forget_written();
-  const Result expected = model_->access(answer.access, &trace);
-  if (!(expected == answer.result)) {
-    out.push_back(
-        fmt::format("{}: got {}, expected {}", describe(answer.access), describe(answer.result), describe(expected)));
-  }
+  return out;
+}
+
+Differences Scoreboard::check_walk_alone(const Answer& answer, const std::vector<Transaction>& log,
+                                         std::uint16_t index) {
+  Differences out;
+  const unsigned ctx = answer.access.ctx;
+  const auto& regs = active_[ctx];
+  const bool success = std::holds_alternative<Translation>(answer.result);
   if (success && !answer.from_walk && !answer.from_segments) {
     out.push_back(fmt::format("{}: answered from a TLB, but memory was used", describe(answer.access)));
   }
-  check_source(answer, trace, out);
-  if (success && expected == answer.result) check_isolation(answer, *regs, trace, out);
-  const bool all_read = compare_log(answer, log, trace, out);
-  if (!all_read) segment_counts_.reset();  // what a cache answers is held against no segment
-  if (segment_counts_) {
-    segment_counts_->checks += trace.segment_checks;
-    segment_counts_->filter_hits += trace.filter_hits;
+  WalkTrace trace;
+  const std::uint32_t events_before = model_log_events(ctx);
+  memory_.forget_written();
+  refuse_as_in(answer, log);
+  const Result expected = model_->access(answer.access, &trace);
+  Differences differ;
+  if (!(expected == answer.result)) {
+    differ.push_back(
+        fmt::format("{}: got {}, expected {}", describe(answer.access), describe(answer.result), describe(expected)));
   }
-  compare_words(log, true, out);
-  if (model_->pml_index(answer.access.ctx) != log_index_[answer.access.ctx]) {
-    out.push_back(fmt::format("{}: records leave the PML index at {:#x}, expected {:#x}", describe(answer.access),
-                              log_index_[answer.access.ctx], model_->pml_index(answer.access.ctx)));
-    model_->set_pml_index(answer.access.ctx, log_index_[answer.access.ctx]);
-  }
-  if (!trace.records.empty() || trace.restarts != 0) new_epoch();
+  const bool all_read = compare_log(answer, log, trace, differ);
   Flight alone;
   alone.regs = regs;
-  alone.since = answer.responded;  // nothing was changed while it went on, but for an injected race that it saw
+  // Nothing was changed while it went on, but for an injected race that it saw.
+  alone.window = window_of(ctx, *regs, answer.responded);
   alone.epoch = epoch_;
+  WalkTrace path;
+  if (!differ.empty() && stale_explains(answer, log, index, trace, path)) {
+    take_effects(answer, log, events_before);
+    segment_counts_.reset();
+    trace = path;
+  } else {
+    out.insert(out.end(), differ.begin(), differ.end());
+    if (!all_read) segment_counts_.reset();  // what a cache answers is held against no segment
+    if (segment_counts_) {
+      segment_counts_->checks += trace.segment_checks;
+      segment_counts_->filter_hits += trace.filter_hits;
+    }
+    compare_words(log, true, out);
+    if (model_->pml_index(ctx) != log_index_[ctx]) {
+      out.push_back(fmt::format("{}: records leave the PML index at {:#x}, expected {:#x}", describe(answer.access),
+                                log_index_[ctx], model_->pml_index(ctx)));
+      model_->set_pml_index(ctx, log_index_[ctx]);
+    }
+  }
+  check_source(answer, trace, out);
+  if (success && out.empty()) check_isolation(answer, *regs, trace, out);
+  if (!trace.records.empty() || trace.restarts != 0) new_epoch();
+  used(ctx, regs, answer.responded);
   remember_walk(answer, alone, trace);
   return out;
 }
 
 void Scoreboard::accepted(unsigned id, const Access& access, std::uint64_t cycle) {
   Flight& f = flight_[id];
+  f = Flight{};
   f.busy = true;
   f.access = access;
   f.regs = active_[access.ctx];
-  f.accepted = cycle;
-  f.since = cycle;
+  f.window = window_of(access.ctx, *f.regs, cycle);
   f.epoch = epoch_;
-  f.invalidated = false;
-  f.covered_at = 0;
   f.held = model_->held(access.ctx);
+  used(access.ctx, f.regs, cycle);
+  for (const auto& [inv_id, taken] : open_) {
+    if (taken.inv.op == InvOp::LoadCr3 && taken.inv.ctx == access.ctx) f.or_regs = taken.regs;
+  }
   segment_counts_.reset();
   ++in_flight_;
-  if (f.held || memory_.injected()) stirred_ = true;  // what a held one does comes in the middle of something else
+  if (f.held || f.or_regs || memory_.injected())
+    stirred_ = true;  // what a held one does comes in the middle of something else
 }
 
 Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
@@ -320,6 +342,14 @@ Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
   if (!f.busy) return {fmt::format("response to id {}, which is not outstanding", id)};
   f.busy = false;
   --in_flight_;
+  Differences found = judge_answer(f, answer);
+  if (found.empty() || !f.or_regs) return found;
+  f.regs = f.or_regs;
+  f.window = window_of(f.access.ctx, *f.regs, answer.accepted);
+  return judge_answer(f, answer);
+}
+
+Differences Scoreboard::judge_answer(Flight& f, const Answer& answer) {
   const bool success = std::holds_alternative<Translation>(answer.result);
   if (success && !answer.from_walk && !answer.from_segments) {
     Differences hit = check_hit(answer, f.regs);
@@ -336,16 +366,17 @@ Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
     bus_errors_.push_back(fault->address);  // judged by the transactions of the window
     return {};
   }
+  used(answer.access.ctx, f.regs, answer.responded);
   if (stirred_) return explain_without_model(f, answer);
 
   WalkTrace trace;
   const Result expected = run_model(answer.access, *f.regs, trace);
-  if (!(expected == answer.result)) {
+  if (!(expected == answer.result) || !settled(question(answer.access, *f.regs, f.window), trace)) {
     stirred_ = true;
     return explain_without_model(f, answer);
   }
   // A fault may have been found once with the caches and once more without them.
-  const unsigned attempts = success || bypass_ ? 1 : 2;
+  const unsigned attempts = success || !walker_caches() ? 1 : 2;
   for (const WalkTrace::Read& read : trace.reads) reads_[read.addr.value] += attempts;
   records_.insert(records_.end(), trace.records.begin(), trace.records.end());
   if (!trace.records.empty()) new_epoch();
@@ -373,28 +404,28 @@ void Scoreboard::check_isolation(const Answer& answer, const RegisterSet& regs, 
 }
 
 bool Scoreboard::changing_tables_allow(const Flight& flight, const Answer& answer, WalkTrace& trace) {
-  std::uint64_t since = flight.since;
+  Window window = flight.window;
   const unsigned shift = page_shift(std::get<Translation>(answer.result).size);
   const SpaceTag space = SpaceTag::of(answer.access.ctx, *flight.regs);
   for (const Flight& other : flight_) {
     if (!other.busy || other.access.ctx != answer.access.ctx) continue;
     if ((other.access.gva.value ^ answer.access.gva.value) >> shift != 0) continue;
     if (!SpaceTag::of(other.access.ctx, *other.regs).answers(space)) continue;
-    // The walk of a request that an invalidation covers fills nothing for later ones.
-    if (other.covered_at != 0 && other.covered_at <= flight.accepted && other.accepted <= other.covered_at) continue;
-    since = std::min(since, other.since);
+    window.walk = std::min(window.walk, other.window.walk);
+    window.guest = std::min(window.guest, other.window.guest);
+    window.nested = std::min(window.nested, other.window.nested);
   }
-  return judge_.possible(since, Judge::kNow, answer.access, *flight.regs, answer.result, trace);
+  return judge_.possible(question(answer.access, *flight.regs, window), answer.result, trace);
 }
 
 Differences Scoreboard::explain_without_model(const Flight& flight, const Answer& answer) {
   WalkTrace trace;
-  if (!judge_.possible(flight.since, Judge::kNow, answer.access, *flight.regs, answer.result, trace) &&
+  if (!judge_.possible(question(answer.access, *flight.regs, flight.window), answer.result, trace) &&
       !missing_flags_allow(flight, answer, trace)) {
     const Judge::Verdict now = judge_.now(answer.access, *flight.regs);
     return {fmt::format("{} (several in flight): got {}, expected {}{}, or what memory gave since cycle {}",
                         describe(answer.access), describe(answer.result), describe(now.result),
-                        now.wants_write ? " with flags set" : "", flight.since)};
+                        now.wants_write ? " with flags set" : "", flight.window.walk)};
   }
   remember_walk(answer, flight, trace);
   Differences out;

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "device/memory.hpp"
+#include "engine/cache_ages.hpp"
 #include "engine/engine.hpp"
 #include "engine/judge.hpp"
 #include "engine/model_memory.hpp"
@@ -51,7 +52,7 @@ using Differences = std::vector<std::string>;
 class Scoreboard {
  public:
   // `words` is the memory that the RTL sees; it outlives this object.
-  Scoreboard(BuildParams params, const SparseMem& words);
+  Scoreboard(BuildParams params, const SparseMem& words, WalkerCaches caches = {});
 
   void reset();
   void set_cache_bypass(bool on) { bypass_ = on; }
@@ -79,9 +80,10 @@ class Scoreboard {
   void race_happens(HostPhys addr, std::uint64_t word, std::uint64_t now);
   // The RTL has set flags in that word.
   void swap_happens(HostPhys addr, std::uint64_t before, std::uint64_t now);
-  void invalidation_accepted(const Invalidation& inv, std::uint64_t cycle);
-  void invalidation_acknowledged(std::uint64_t cycle);
-  void invalidation_refused();  // an error reply: nothing was done
+  // Several may be open, told apart by id. What an invalidation covers may be answered until it is acknowledged.
+  void invalidation_accepted(unsigned id, const Invalidation& inv, std::uint64_t cycle);
+  void invalidation_acknowledged(unsigned id);
+  void invalidation_refused(unsigned id);  // an error reply: nothing was done
 
   // One request alone, and all that memory did for it.
   Differences check_alone(const Answer& answer, const std::vector<Transaction>& log);
@@ -106,13 +108,17 @@ class Scoreboard {
     bool busy = false;
     Access access;
     std::shared_ptr<const RegisterSet> regs;
-    std::uint64_t accepted = 0;
-    std::uint64_t since = 0;       // its walk read nothing before this cycle
-    std::uint64_t epoch = 0;       // software changes before it was accepted
-    std::uint64_t covered_at = 0;  // cycle of the last invalidation that covers it
-    // Accepted while this was in flight, and not acknowledged yet.
-    bool invalidated = false;
-    bool held = false;  // its context waits for a shadow root
+    Window window;                                 // of what its answer may rest on
+    std::uint64_t epoch = 0;                       // software changes before it was accepted
+    bool held = false;                             // its context waits for a shadow root
+    std::shared_ptr<const RegisterSet> or_regs;    // LOAD_CR3 came in the meantime: its registers may be these
+    std::vector<TakenInvalidation> invalidations;  // acknowledged while it was in flight
+  };
+  // Registers that walks were made under, and hence entries of the walker's caches.
+  struct UsedRegs {
+    std::shared_ptr<const RegisterSet> regs;
+    SpaceTag tag;
+    std::uint64_t last = 0;  // cycle
   };
   struct Verified {
     std::uint64_t key = ~std::uint64_t{0};
@@ -121,11 +127,27 @@ class Scoreboard {
   };
 
   void new_epoch() { ++epoch_; }
+  bool walker_caches() const { return !bypass_ && (caches_.guest || caches_.nested); }
+  Window window_of(unsigned ctx, const RegisterSet& regs, std::uint64_t accepted);
+  void used(unsigned ctx, const std::shared_ptr<const RegisterSet>& regs, std::uint64_t cycle);
+  // With the register sets that the walker's caches may have been filled under.
+  Judge::Question question(const Access& access, const RegisterSet& regs, const Window& window) const;
+  // Whether the caches of the walker can only say what memory and registers say now, on that path.
+  bool settled(const Judge::Question& question, const WalkTrace& path);
   Differences check_hit(const Answer& answer, const std::shared_ptr<const RegisterSet>& regs);
+  Differences check_walk_alone(const Answer& answer, const std::vector<Transaction>& log, std::uint16_t index);
+  // What the RTL did from entries that are legally stale: its effects replace those of the model.
+  bool stale_explains(const Answer& answer, const std::vector<Transaction>& log, std::uint16_t index,
+                      const WalkTrace& path, WalkTrace& trace);
+  void take_effects(const Answer& answer, const std::vector<Transaction>& log, std::uint32_t events_before);
+  std::uint32_t model_log_events(unsigned ctx) const;
+  // Memory refuses the model what it refused the RTL's last attempt.
+  void refuse_as_in(const Answer& answer, const std::vector<Transaction>& log);
   bool verified_before(const Answer& answer, std::uint64_t key) const;
   // Whether tables that changed while requests waited explain the hit: those since it was accepted, or
   // since an earlier request for the page was, whose walk has filled the L1 and whose answer is yet to come.
   bool changing_tables_allow(const Flight& flight, const Answer& answer, WalkTrace& trace);
+  Differences judge_answer(Flight& flight, const Answer& answer);
   bool stale_allows(const Answer& answer, const RegisterSet& regs, WalkTrace& trace);
   // The entry that a walk may have left in the L1.
   void remember_walk(const Answer& answer, const Flight& flight, const WalkTrace& trace);
@@ -154,7 +176,10 @@ class Scoreboard {
   ModelMemory memory_;
   std::optional<Mmu> model_;
   Judge judge_;
+  WalkerCaches caches_;
   StaleSet stale_;
+  CacheAges ages_;
+  std::vector<std::vector<UsedRegs>> used_;  // by context, the latest first
   std::vector<std::shared_ptr<const RegisterSet>> active_;
   std::vector<std::uint64_t> previous_log_page_;  // records under way still go there after a COMMIT
   bool bypass_ = false;
@@ -164,9 +189,7 @@ class Scoreboard {
   std::optional<SegmentCounts> segment_counts_;
   std::array<Flight, 256> flight_;
   unsigned in_flight_ = 0;
-  Invalidation open_invalidation_;  // accepted, not acknowledged
-  ContextRegs open_regs_;
-  std::uint64_t open_since_ = 0;
+  std::map<unsigned, TakenInvalidation> open_;             // invalidations accepted, not acknowledged; by id
   std::vector<std::uint64_t> bus_errors_;                  // addresses answered in this window
   bool stirred_ = false;                                   // effects of this window depend on an order that nobody sees
   std::unordered_map<std::uint64_t, std::int64_t> reads_;  // by address: model's minus the RTL's, this window

@@ -8,7 +8,7 @@
 
 namespace vmmu::tb {
 
-class WalkTrace final : public WalkObserver {
+class WalkTrace : public WalkObserver {
  public:
   struct Read {
     HostPhys addr;
@@ -39,12 +39,16 @@ class WalkTrace final : public WalkObserver {
   void on_record(Log, HostPhys addr, std::uint64_t word) override { records.push_back({addr, word}); }
   void on_segment_check(SegmentLevel) override { ++segment_checks; }
   void on_filter_hit(SegmentLevel) override { ++filter_hits; }
-  void on_restart() override { ++restarts; }
+  void on_restart() override {
+    ++restarts;
+    restarted_at = reads.size();
+  }
 
   std::vector<Read> reads;
   std::vector<Swap> swaps;
   std::vector<Record> records;
   unsigned restarts = 0;
+  std::size_t restarted_at = 0;       // reads before the last restart
   std::uint64_t last_guest_word = 0;  // the guest leaf, when the walk got that far
   unsigned last_guest_level = 0;      // 0: no guest table was read
   unsigned segment_checks = 0;

@@ -33,7 +33,22 @@ class WordHistory {
     return true;
   }
   void clear() { versions_.clear(); }
+  // Versions that ended before that cycle or in it are of no more interest.
+  void forget(std::uint64_t cycle) {
+    for (auto word = versions_.begin(); word != versions_.end();) {
+      std::vector<Version>& list = word->second;
+      const auto over = [cycle](const Version& v) { return v.until <= cycle; };
+      list.erase(std::remove_if(list.begin(), list.end(), over), list.end());
+      word = list.empty() ? versions_.erase(word) : std::next(word);
+    }
+  }
   bool empty() const { return versions_.empty(); }
+
+  // Whether the word was another one at that cycle or later.
+  bool changed_since(HostPhys addr, std::uint64_t cycle) const {
+    const std::vector<Version>* list = versions(addr);
+    return list != nullptr && list->back().until > cycle;
+  }
 
   // Oldest first; null: the word has always been what it is now.
   const std::vector<Version>* versions(HostPhys addr) const {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/inv_rules.hpp"
 #include "engine/lockstep_engine.hpp"
 #include "fixture.hpp"
 #include "random_world.hpp"
@@ -17,6 +18,7 @@ struct Mix {
   unsigned sync = 0;
   unsigned poke = 0;
   unsigned invalidate = 0;
+  unsigned overlap = 0;  // invalidations that other steps do not wait for
   unsigned commit = 0;
   unsigned error = 0;
   MemoryTiming timing = {};
@@ -57,6 +59,9 @@ class Run {
     });
     engine_.rig().memory().set_timing(mix.timing);
     engine_.rig().set_response_stall(mix.response_stall);
+    engine_.on_invalidated = [this](std::uint8_t id, bool done) {
+      tell("  acknowledged", fmt::format("id {}{}", id, done ? "" : " with error"));
+    };
     engine_.on_complete([this](const AccessRecord& r) { judge(r); });
     for (unsigned ctx = 0; ctx < w.contexts; ++ctx) commit(ctx, world_->regs(ctx));
   }
@@ -81,10 +86,11 @@ class Run {
       const Invalidation inv = world_->invalidation();
       tell("invalidate", fmt::format("op {} ctx {} addr {:#x} pcid {} vpid {}", static_cast<unsigned>(inv.op), inv.ctx,
                                      inv.addr, inv.pcid, inv.vpid));
-      const bool done = engine_.invalidate(inv);
-      tell("  acknowledged", done ? "" : "with error");
+      engine_.invalidate(inv);
       supply_root(inv.ctx);
       if (world_->chance(60)) synchronize();
+    } else if (share(mix_.overlap)) {
+      start_invalidation(world_->invalidation());
     } else if (share(mix_.commit)) {
       const unsigned ctx = static_cast<unsigned>(world_->random() % world_->contexts());
       commit(ctx, world_->other_regs(ctx));
@@ -101,6 +107,7 @@ class Run {
   }
 
   void finish() {
+    wait_for_invalidations();
     synchronize();
     engine_.sync();
     for (const std::string& d : engine_.take_differences()) report(d);
@@ -132,6 +139,7 @@ class Run {
   void commit(unsigned ctx, const ContextRegs& regs) {
     tell("commit", fmt::format("ctx {} ctrl {:#x} cr3 {:#x} vpid {} eptp {:#x} maxphyaddr {}", ctx,
                                reg::ctrl_word(regs), regs.cr3, regs.vpid, regs.eptp, regs.maxphyaddr));
+    wait_for_invalidations();
     // Requests under the old registers end sooner than this, a walk that memory never answers included.
     for (unsigned tries = 0; tries < 100000; ++tries) {
       const CommitStatus status = engine_.commit(ctx, regs);
@@ -144,6 +152,19 @@ class Run {
       engine_.rig().cycle();
     }
     report("COMMIT stays busy");
+  }
+  void start_invalidation(const Invalidation& inv) {
+    if (needs_sync(inv, world_->regs(inv.ctx)) || (inv.op == InvOp::LoadCr3 && world_->regs(inv.ctx).shadow)) return;
+    tell("start", fmt::format("op {} ctx {} addr {:#x} pcid {} vpid {}", static_cast<unsigned>(inv.op), inv.ctx,
+                              inv.addr, inv.pcid, inv.vpid));
+    engine_.start_invalidation(inv);
+  }
+  // Registers of a context change one after the other.
+  void wait_for_invalidations() {
+    for (unsigned waited = 0; engine_.rig().invalidation_pending() && mix_.overlap != 0; ++waited) {
+      if (waited == 100000) return report("no acknowledgement of an invalidation");
+      engine_.rig().cycle();
+    }
   }
   // The hypervisor's part of shadow paging: a root that was not found, at once or after some misses that wait for it.
   void supply_root(unsigned ctx) {

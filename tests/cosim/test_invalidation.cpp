@@ -174,7 +174,7 @@ TEST_CASE("invalidation: acknowledged only when no covered walk is live, and tha
     f.rig.send(read_of(kPage), 1);
     f.rig.cycles(20);
     std::uint64_t acknowledged = 0;
-    f.rig.on_invalidation_acknowledged = [&] { acknowledged = f.rig.now(); };
+    f.rig.on_invalidation_acknowledged = [&](std::uint8_t) { acknowledged = f.rig.now(); };
     CHECK(f.rig.invalidate({op, 0, kPage.value, 0, 0}));
     CHECK(answered != 0);
     CHECK(answered <= acknowledged);

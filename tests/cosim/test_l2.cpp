@@ -444,7 +444,7 @@ TEST_CASE("l2: no invalidation is acknowledged before a stale answer, at any dis
         f.move(0);
         std::uint64_t acknowledged = 0;
         std::optional<Response> answer;
-        f.rig.on_invalidation_acknowledged = [&] { acknowledged = f.rig.now(); };
+        f.rig.on_invalidation_acknowledged = [&](std::uint8_t) { acknowledged = f.rig.now(); };
         f.rig.on_response = [&](const Response& r) { answer = r; };
         const auto request = [&] { (void)f.rig.send(read_of(f.page(0)), 9); };
         if (distance < 0) {
@@ -483,7 +483,7 @@ TEST_CASE("l2: a request that waits under numbers that were retired meanwhile fi
       f.move(0);
       std::uint64_t acknowledged = 0;
       std::optional<Response> answer;
-      f.rig.on_invalidation_acknowledged = [&] { acknowledged = f.rig.now(); };
+      f.rig.on_invalidation_acknowledged = [&](std::uint8_t) { acknowledged = f.rig.now(); };
       f.rig.on_response = [&](const Response& r) {
         if (r.id == 9) answer = r;
       };

@@ -60,3 +60,15 @@ TEST_CASE("random: registers change and the bus fails while many are in flight",
   mix.timing = timing(1, 60, true, 20);
   run_seeds(mix, 500, 4);
 }
+
+TEST_CASE("random: invalidations are carried out while requests go on", "[random]") {
+  Mix mix;
+  mix.name = "overlap";
+  mix.sync = 10;
+  mix.poke = 40;
+  mix.overlap = 40;
+  mix.commit = 5;
+  mix.timing = timing(1, 60, true, 20);
+  mix.response_stall = 10;
+  run_seeds(mix, 600, 4);
+}

@@ -34,7 +34,7 @@ class ToldMemory final : public PhysMem {
 // A second model plays the RTL, with no cache.
 class Bench {
  public:
-  Bench() : player_({}, memory_), board({}, memory_.words) {
+  explicit Bench(WalkerCaches caches = {}) : player_({}, memory_), board({}, memory_.words, caches) {
     TableConfig config;
     config.nested = true;
     config.accessed_dirty = true;
@@ -57,8 +57,9 @@ class Bench {
     memory_.words.poke(addr, word);
   }
   void invalidate(const Invalidation& inv) {
-    board.invalidation_accepted(inv, ++now);
-    board.invalidation_acknowledged(++now);
+    board.invalidation_accepted(1, inv, ++now);
+    ++now;
+    board.invalidation_acknowledged(1);
     ++now;
   }
   // What an RTL without faults would answer; its transactions are in log().
@@ -323,4 +324,337 @@ TEST_CASE(
     answer.responded = b.now;
     CHECK_FALSE(b.board.check_answer(1, answer).empty());
   }
+}
+
+namespace {
+
+// An RTL whose walker kept what it read in words that software has changed since.
+class CachedBench : public Bench {
+ public:
+  using Bench::Bench;
+
+  // The walk of a page that was made when `addr` held `old`, and of whose reads the first `saved` came from a cache.
+  Answer walk_from_cache(const Access& access, HostPhys addr, std::uint64_t old, std::size_t saved) {
+    const std::uint64_t present = words().peek(addr);
+    words().poke(addr, old);
+    Answer answer = walk(access);
+    words().poke(addr, present);
+    log().erase(log().begin(), log().begin() + static_cast<std::ptrdiff_t>(saved));
+    return answer;
+  }
+};
+
+constexpr GuestVirt kOther{kPage.value + 0x1000};  // below the same tables as kPage
+constexpr std::size_t kAllButLeaf = 19;            // reads of a nested walk before that of the guest's leaf
+
+}  // namespace
+
+TEST_CASE("scoreboard: a pointer of the guest may be as old as the last invalidation of its structure caches",
+          "[scoreboard]") {
+  CachedBench b;
+  REQUIRE(b.alone(b.walk(write_of(kPage))).empty());
+  const EntryPlace pointer = *b.tables->guest_entry(kPage, 2);
+  const std::uint64_t old = b.words().peek(pointer.hpa);
+  b.poke(pointer.hpa, 0);
+  const Access access = read_of(kOther);
+  bool legal = false;
+  SECTION("no invalidation") { legal = true; }
+  SECTION("of a page of another VPID") {
+    b.invalidate({InvOp::Invvpid0, 0, kPage.value, 0, static_cast<std::uint16_t>(b.regs.vpid + 1)});
+    legal = true;
+  }
+  SECTION("of a page of another context") {
+    b.invalidate({InvOp::Invlpg, 1, kOther.value, 0, 0});
+    legal = true;
+  }
+  SECTION("of another PCID") {
+    b.invalidate({InvOp::Invpcid1, 0, 0, 5, 0});
+    legal = true;
+  }
+  SECTION("of that page") { b.invalidate({InvOp::Invlpg, 0, kOther.value, 0, 0}); }
+  SECTION("of some page of the PCID") { b.invalidate({InvOp::Invlpg, 0, 0x7000, 0, 0}); }
+  SECTION("of the PCID") { b.invalidate({InvOp::Invpcid1, 0, 0, 0, 0}); }
+  SECTION("without globals") { b.invalidate({InvOp::Invpcid3, 0, 0, 0, 0}); }
+  SECTION("of the EPT root") { b.invalidate({InvOp::Invept1, 0, b.regs.eptp, 0, 0}); }
+  SECTION("of the context") { b.invalidate({InvOp::Invctx, 0, 0, 0, 0}); }
+  SECTION("of everything") { b.invalidate({InvOp::All, 0, 0, 0, 0}); }
+  const Answer answer = b.walk_from_cache(access, pointer.hpa, old, kAllButLeaf);
+  REQUIRE(std::holds_alternative<Translation>(answer.result));
+  CHECK(b.alone(answer).empty() == legal);
+  if (legal) {
+    CHECK(b.alone(b.hit(access, answer.result)).empty());
+    b.invalidate({InvOp::Invlpg, 0, kOther.value, 0, 0});
+    CHECK_FALSE(b.alone(b.hit(access, answer.result)).empty());
+  }
+}
+
+TEST_CASE("scoreboard: a nested entry may be as old as the last invalidation of its root", "[scoreboard]") {
+  CachedBench b;
+  REQUIRE(b.alone(b.walk(write_of(kPage))).empty());
+  const EntryPlace table = *b.tables->ept_entry({kFrame.value}, 2);
+  const std::uint64_t old = b.words().peek(table.hpa);
+  b.poke(table.hpa, 0);
+  const Access access = read_of(kOther);
+  bool legal = false;
+  SECTION("no invalidation") { legal = true; }
+  SECTION("of that page by the guest") {
+    b.invalidate({InvOp::Invlpg, 0, kOther.value, 0, 0});
+    legal = true;
+  }
+  SECTION("of everything of the guest") {
+    b.invalidate({InvOp::Invpcid2, 0, 0, 0, 0});
+    b.invalidate({InvOp::Invvpid2, 0, 0, 0, 0});
+    legal = true;
+  }
+  SECTION("of another root") {
+    b.invalidate({InvOp::Invept1, 0, b.regs.eptp + 0x1000, 0, 0});
+    legal = true;
+  }
+  SECTION("of the root") { b.invalidate({InvOp::Invept1, 0, b.regs.eptp, 0, 0}); }
+  SECTION("of all roots") { b.invalidate({InvOp::Invept2, 0, 0, 0, 0}); }
+  SECTION("of the context") { b.invalidate({InvOp::Invctx, 0, 0, 0, 0}); }
+  Answer answer = b.walk_from_cache(access, table.hpa, old, 0);
+  REQUIRE(std::holds_alternative<Translation>(answer.result));
+  // All but the leaf of the guest and the nested leaf came from a cache.
+  auto& log = b.log();
+  std::vector<Transaction> left;
+  const std::vector<Transaction> all = log;
+  std::size_t reads = 0;
+  for (const Transaction& t : all) {
+    if (t.op != MemOp::Read || reads == kAllButLeaf || reads == kAllButLeaf + 4) left.push_back(t);
+    reads += t.op == MemOp::Read ? 1 : 0;
+  }
+  log = left;
+  CHECK(b.alone(answer).empty() == legal);
+}
+
+TEST_CASE("scoreboard: what no cache holds is as memory says", "[scoreboard]") {
+  SECTION("a guest leaf") {
+    CachedBench b;
+    REQUIRE(b.alone(b.walk(read_of(kOther))).empty());
+    const EntryPlace leaf = *b.tables->guest_entry(kOther, 1);
+    const std::uint64_t old = b.words().peek(leaf.hpa);
+    b.poke(leaf.hpa, old ^ bit(20));
+    CHECK_FALSE(b.alone(b.walk_from_cache(read_of(kOther), leaf.hpa, old, kAllButLeaf)).empty());
+  }
+  SECTION("a pointer, in a build without structure caches") {
+    CachedBench b(WalkerCaches{false, true});
+    REQUIRE(b.alone(b.walk(read_of(kPage))).empty());
+    const EntryPlace pointer = *b.tables->guest_entry(kPage, 2);
+    const std::uint64_t old = b.words().peek(pointer.hpa);
+    b.poke(pointer.hpa, 0);
+    CHECK_FALSE(b.alone(b.walk_from_cache(read_of(kOther), pointer.hpa, old, kAllButLeaf)).empty());
+  }
+  SECTION("a pointer, with the caches bypassed") {
+    CachedBench b;
+    REQUIRE(b.alone(b.walk(read_of(kPage))).empty());
+    b.board.set_cache_bypass(true);
+    const EntryPlace pointer = *b.tables->guest_entry(kPage, 2);
+    const std::uint64_t old = b.words().peek(pointer.hpa);
+    b.poke(pointer.hpa, 0);
+    CHECK_FALSE(b.alone(b.walk_from_cache(read_of(kOther), pointer.hpa, old, kAllButLeaf)).empty());
+  }
+  SECTION("a pointer before a fault") {
+    CachedBench b;
+    REQUIRE(b.alone(b.walk(read_of(kPage))).empty());
+    const EntryPlace pointer = *b.tables->guest_entry(kPage, 2);
+    const std::uint64_t old = b.words().peek(pointer.hpa);
+    b.poke(pointer.hpa, old ^ pt::U);
+    const Answer answer = b.walk_from_cache({kOther, Op::Fetch, false, false, false, 0}, pointer.hpa, old, kAllButLeaf);
+    CHECK(b.alone(answer).empty());
+    const EntryPlace leaf = *b.tables->guest_entry(kOther, 1);
+    b.poke(leaf.hpa, b.words().peek(leaf.hpa) & ~pt::U);
+    const Answer fault = b.walk_from_cache(read_of(kOther), pointer.hpa, old, kAllButLeaf);
+    REQUIRE(std::holds_alternative<Fault>(fault.result));
+    CHECK_FALSE(b.alone(fault).empty());
+  }
+}
+
+TEST_CASE("scoreboard: a flag that a cache says is set need not be set again", "[scoreboard]") {
+  CachedBench b;
+  const Access access = write_of(kPage);
+  REQUIRE(b.alone(b.walk(access)).empty());
+  const EntryPlace leaf = *b.tables->ept_entry(kFrame, 1);
+  const std::uint64_t old = b.words().peek(leaf.hpa);
+  REQUIRE((old & ept::D) != 0);
+  b.poke(leaf.hpa, old & ~ept::D);
+  SECTION("not invalidated") {
+    CHECK(b.alone(b.walk_from_cache(access, leaf.hpa, old, 23)).empty());
+    CHECK((b.board.memory().peek(leaf.hpa) & ept::D) == 0);
+    CHECK(b.board.pml_index(0) == b.index());
+    // Who looks at memory sets it after all.
+    CHECK(b.alone(b.walk(access)).empty());
+  }
+  SECTION("invalidated") {
+    b.invalidate({InvOp::Invept1, 0, b.regs.eptp, 0, 0});
+    CHECK_FALSE(b.alone(b.walk_from_cache(access, leaf.hpa, old, 23)).empty());
+  }
+  SECTION("set without a record") {
+    const Answer answer = b.walk(access);
+    auto& log = b.log();
+    log.erase(log.begin() + (first(log, MemOp::Write) - log.data()));
+    CHECK_FALSE(b.alone(answer).empty());
+  }
+  SECTION("the dirty flag of the guest is in no cache of the walker") {
+    const EntryPlace guest = *b.tables->guest_entry(kPage, 1);
+    const std::uint64_t dirty = b.words().peek(guest.hpa);
+    b.poke(guest.hpa, dirty & ~pt::D);
+    CHECK_FALSE(b.alone(b.walk_from_cache(access, guest.hpa, dirty, 23)).empty());
+  }
+}
+
+TEST_CASE("scoreboard: an attempt that a stale entry misled is followed by a walk without caches", "[scoreboard]") {
+  CachedBench b;
+  REQUIRE(b.alone(b.walk(write_of(kPage))).empty());
+  // The table of another region, which has no entry for the page.
+  REQUIRE(b.tables->map({kPage.value + 0x400000}, {kFrame.value + 0x4000}) == MapError::None);
+  REQUIRE(b.alone(b.walk(write_of({kPage.value + 0x400000}))).empty());
+  const EntryPlace pointer = *b.tables->guest_entry(kPage, 2);
+  const std::uint64_t right = b.words().peek(pointer.hpa);
+  const std::uint64_t wrong = b.words().peek((*b.tables->guest_entry({kPage.value + 0x400000}, 2)).hpa) | pt::A;
+  b.poke(pointer.hpa, wrong);
+  b.poke(pointer.hpa, right);
+  (void)b.walk_from_cache(read_of(kOther), pointer.hpa, wrong, kAllButLeaf);
+  const std::vector<Transaction> attempt = b.log();
+  REQUIRE(attempt.size() == 1);
+  Answer answer = b.walk(read_of(kOther));
+  auto& log = b.log();
+  log.insert(log.begin(), attempt.begin(), attempt.end());
+  SECTION("all of it") { CHECK(b.alone(answer).empty()); }
+  SECTION("a read of the second walk left out") {
+    log.erase(log.begin() + 3);
+    CHECK_FALSE(b.alone(answer).empty());
+  }
+  SECTION("what misled it was invalidated") {
+    b.invalidate({InvOp::Invlpg, 0, 0, 0, 0});
+    CHECK_FALSE(b.alone(answer).empty());
+  }
+}
+
+TEST_CASE("scoreboard: tables may stand where segments of earlier registers put them, data may not", "[scoreboard]") {
+  CachedBench b;
+  // The page tables of the guest are in a segment that leads to a copy of them.
+  ContextRegs moved = b.regs;
+  const std::uint64_t base = b.regs.cr3 & kFrameMask;
+  constexpr std::uint64_t kCopy = 0x200000000;
+  moved.vseg[0] = {base, base + 0x100000, kCopy - base, seg::kVmmMask};
+  for (unsigned level = 4; level >= 1; --level) {
+    for (unsigned page = 0; page < 2; ++page) {
+      const EntryPlace from = *b.tables->guest_entry({kPage.value + 0x1000 * page}, level);
+      const std::uint64_t word = b.words().peek(from.hpa) | (level == 1 ? bit(12) & (page == 0 ? 0 : ~0ull) : 0);
+      b.poke({kCopy + (from.hpa.value - (*b.tables->guest_entry(kPage, 4)).hpa.value) +
+              ((*b.tables->guest_entry(kPage, 4)).hpa.value & 0xfff)},
+             word);
+    }
+  }
+  b.commit(moved);
+  const Answer before = b.walk(read_of(kPage));
+  REQUIRE(std::holds_alternative<Translation>(before.result));
+  REQUIRE(b.alone(before).empty());
+  // What the walk of the other page reads in its last table, and what it says.
+  const Answer through_copy = b.walk(read_of(kOther));
+  const std::vector<Transaction> leaf_and_data(b.log().begin() + 3, b.log().end());
+  REQUIRE(std::holds_alternative<Translation>(through_copy.result));
+  for (const Transaction& t : leaf_and_data) {
+    if (t.swapped()) b.words().poke(t.addr, t.expected);  // not told yet
+  }
+  b.commit(b.regs);
+  SECTION("no invalidation") {
+    for (const Transaction& t : leaf_and_data) {
+      if (t.swapped()) b.words().poke(t.addr, t.wdata);
+    }
+    b.log() = leaf_and_data;
+    Answer answer = through_copy;
+    answer.responded = ++b.now;
+    CHECK(b.alone(answer).empty());
+  }
+  SECTION("invalidated") {
+    b.invalidate({InvOp::Invlpg, 0, 0, 0, 0});
+    for (const Transaction& t : leaf_and_data) {
+      if (t.swapped()) b.words().poke(t.addr, t.wdata);
+    }
+    b.log() = leaf_and_data;
+    Answer answer = through_copy;
+    answer.responded = ++b.now;
+    CHECK_FALSE(b.alone(answer).empty());
+  }
+}
+
+TEST_CASE("scoreboard: until an invalidation is acknowledged, what it covers may be answered", "[scoreboard]") {
+  CachedBench b;
+  const Access access = read_of(kPage);
+  const Answer walked = b.walk(access);
+  REQUIRE(b.alone(walked).empty());
+  const EntryPlace leaf = *b.tables->guest_entry(kPage, 1);
+  b.poke(leaf.hpa, 0);
+  b.board.invalidation_accepted(7, {InvOp::Invlpg, 0, kPage.value, 0, 0}, ++b.now);
+  Answer hit = b.hit(access, walked.result);
+  b.board.accepted(1, access, b.now);
+  SECTION("accepted and answered before") { CHECK(b.board.check_answer(1, hit).empty()); }
+  SECTION("answered after it") {
+    b.board.invalidation_acknowledged(7);
+    CHECK_FALSE(b.board.check_answer(1, hit).empty());
+  }
+  SECTION("accepted after it") {
+    REQUIRE(b.board.check_answer(1, hit).empty());
+    b.board.invalidation_acknowledged(7);
+    hit = b.hit(access, walked.result);
+    b.board.accepted(2, access, b.now);
+    CHECK_FALSE(b.board.check_answer(2, hit).empty());
+  }
+  SECTION("an error reply invalidates nothing") {
+    b.board.invalidation_refused(7);
+    CHECK(b.board.check_answer(1, hit).empty());
+  }
+  SECTION("each waits for its own") {
+    b.board.invalidation_accepted(8, {InvOp::Invlpg, 0, kOther.value, 0, 0}, ++b.now);
+    b.board.invalidation_acknowledged(8);
+    CHECK(b.board.check_answer(1, hit).empty());
+  }
+}
+
+TEST_CASE("scoreboard: pointers that a walk in flight read before an invalidation serve no later request",
+          "[scoreboard]") {
+  CachedBench b;
+  REQUIRE(b.alone(b.walk(write_of(kPage))).empty());
+  const EntryPlace pointer = *b.tables->guest_entry(kPage, 2);
+  const std::uint64_t old = b.words().peek(pointer.hpa);
+  Answer answer = b.walk(read_of(kOther));
+  answer.accepted = b.now;
+  b.board.accepted(1, answer.access, ++b.now);
+  b.poke(pointer.hpa, 0);
+  bool answered_in_time = false;
+  SECTION("of another page") {
+    b.invalidate({InvOp::Invlpg, 0, 0, 0, 0});
+    answered_in_time = true;  // its own answer is that of a TLB entry, which this one leaves alone
+  }
+  SECTION("of that page") { b.invalidate({InvOp::Invlpg, 0, kOther.value, 0, 0}); }
+  answer.responded = ++b.now;
+  CHECK(b.board.check_answer(1, answer).empty() == answered_in_time);
+  const GuestVirt third{kPage.value + 0x2000};
+  b.board.accepted(2, read_of(third), ++b.now);
+  const std::uint64_t accepted = b.now;
+  Answer later = b.walk_from_cache(read_of(third), pointer.hpa, old, kAllButLeaf);
+  later.accepted = accepted;
+  CHECK_FALSE(b.board.check_answer(2, later).empty());
+}
+
+TEST_CASE("scoreboard: several in flight, some from stale pointers", "[scoreboard]") {
+  CachedBench b;
+  REQUIRE(b.alone(b.walk(write_of(kPage))).empty());
+  const EntryPlace pointer = *b.tables->guest_entry(kPage, 2);
+  const std::uint64_t old = b.words().peek(pointer.hpa);
+  b.poke(pointer.hpa, 0);
+  bool legal = true;
+  SECTION("not invalidated") {}
+  SECTION("invalidated") {
+    b.invalidate({InvOp::Invlpg, 0, 0, 0, 0});
+    legal = false;
+  }
+  b.board.accepted(1, read_of(kOther), ++b.now);
+  const std::uint64_t accepted = b.now;
+  Answer answer = b.walk_from_cache(read_of(kOther), pointer.hpa, old, kAllButLeaf);
+  answer.accepted = accepted;
+  CHECK(b.board.check_answer(1, answer).empty() == legal);
+  if (legal) CHECK(b.board.check_quiet(b.log(), {b.index(), 0x1ff, 0x1ff, 0x1ff}).empty());
 }

@@ -60,7 +60,8 @@ class Mmu {
   // The same walk without any effect: no flag, record, counter or event. Nothing of what it would
   // write is written; `wants_write` tells whether it would have set a flag. The walk reads back what it
   // would have written, so the result is that of the access, unless the bus fails or another writer
-  // interferes: memory is only looked at. The PRL, which records answers and not changes, is left out.
+  // interferes: memory is only looked at. The PRL, which records answers and not changes, is left out. The observer may
+  // call restore() for the access's context: what follows is translated under those registers.
   struct Peek {
     Result result;
     bool wants_write = false;

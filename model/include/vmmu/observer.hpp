@@ -14,6 +14,8 @@ enum class SegmentLevel : std::uint8_t { Guest, Vmm };
 class WalkObserver {
  public:
   virtual ~WalkObserver() = default;
+  // The entry at that address is about to be read. Tables and levels are those of on_entry_read().
+  virtual void on_entry_address(Table, unsigned /*level*/, HostPhys) {}
   // A page-table entry was read. level: 5..1 (guest) or 4..1 (nested), 1 = 4 KiB level.
   virtual void on_entry_read(Table, unsigned /*level*/, HostPhys, std::uint64_t /*word*/) {}
   // A compare-and-swap was made. It took effect if found == expected.

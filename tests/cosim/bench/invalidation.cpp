@@ -63,7 +63,7 @@ class Bystander {
   double accepted_per_cycle(const Invalidation& inv) {
     constexpr unsigned kNumber = 8;
     std::vector<std::uint64_t> accepted;
-    rig.on_invalidation_accepted = [&] { accepted.push_back(rig.now()); };
+    rig.on_invalidation_accepted = [&](std::uint8_t) { accepted.push_back(rig.now()); };
     while (accepted.size() < kNumber) {
       if (!rig.invalidation_presented()) (void)rig.start_invalidation(inv);
       rig.cycle();
