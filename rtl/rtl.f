@@ -28,6 +28,7 @@ vmmu_response.sv
 vmmu_spaces.sv
 vmmu_staged_column.sv
 vmmu_seg_regs.sv
+vmmu_log_regs.sv
 vmmu_commit_check.sv
 vmmu_ctx.sv
 vmmu_shadow.sv

@@ -27,8 +27,12 @@ module vmmu_commit_check
   localparam int unsigned StepBits = $clog2(Steps + 1);
 
   localparam logic [CtrlWidth-1:0] CtrlReserved =
-      CtrlWidth'(1) << CtrlPrlEn | CtrlWidth'(1) << CtrlPrlDouble | CtrlWidth'(1) << CtrlSegLogEn |
+      ((Cfg.Prl == 0) ? CtrlWidth'(1) << CtrlPrlEn | CtrlWidth'(1) << CtrlPrlDouble : '0) |
+      ((Cfg.SegLog == 0) ? CtrlWidth'(1) << CtrlSegLogEn : '0) |
       ((Cfg.ShadowRoots == 0) ? CtrlWidth'(1) << CtrlShadow : '0);
+
+  logic [63:0] above_max;
+  assign above_max = ~64'd0 << staged_i.maxphyaddr;
 
   // ---------------------------------------------------------------- one segment in a cycle
   logic [StepBits-1:0] step_q;
@@ -55,6 +59,20 @@ module vmmu_commit_check
   assign end_image   = 53'(seg.limit) + 53'(seg.offset);
   assign wraps       = full && `VMMU_MUT(93, !first_image[52] && end_image[52] && (end_image[51:0] != '0), 1'b0);
 
+  // The first and the last word of its bitmap, one bit for each page. Only the bits of the sum below 2^53 are of
+  // interest: a first word above that is refused by itself.
+  logic [63:12] bitmap;
+  logic [40:0] last_page;
+  logic [52:3] last_word;
+  logic bad_bitmap;
+  always_comb begin
+    bitmap = '0;
+    for (int unsigned n = 0; n < Cfg.NumVmmSegments; n++) if (step_q == StepBits'(n)) bitmap = staged_i.log.bitmap[n];
+    last_page  = vmm.limit - vmm.base - 41'd1;
+    last_word  = {1'b0, bitmap[51:12], 9'd0} + 50'(last_page[40:6]);
+    bad_bitmap = full && ((|({bitmap, 12'd0} & above_max)) || (|(64'({last_word, 3'd0}) & above_max)));
+  end
+
   // ---------------------------------------------------------------- one pair of VMM segments in a cycle
   vmm_seg_t one, other;
   logic overlap;
@@ -77,7 +95,7 @@ module vmmu_commit_check
                             (one.base <= other.limit) && (other.base <= one.limit));
   end
 
-  logic vmm_full_q, guest_full_q, vmm_wraps_q, guest_wraps_q, overlap_q;
+  logic vmm_full_q, guest_full_q, vmm_wraps_q, guest_wraps_q, overlap_q, bitmap_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       step_q        <= '0;
@@ -87,6 +105,7 @@ module vmmu_commit_check
       vmm_wraps_q   <= 1'b0;
       guest_wraps_q <= 1'b0;
       overlap_q     <= 1'b0;
+      bitmap_q      <= 1'b0;
     end else begin
       ctx_q <= ctx_i;
       if (restart) begin
@@ -96,6 +115,7 @@ module vmmu_commit_check
         vmm_wraps_q   <= 1'b0;
         guest_wraps_q <= 1'b0;
         overlap_q     <= 1'b0;
+        bitmap_q      <= 1'b0;
       end else if (step_q != StepBits'(Steps)) begin
         step_q    <= step_q + StepBits'(1);
         overlap_q <= overlap_q || overlap;
@@ -105,15 +125,14 @@ module vmmu_commit_check
         end else begin
           vmm_full_q  <= vmm_full_q || full;
           vmm_wraps_q <= vmm_wraps_q || wraps;
+          bitmap_q    <= bitmap_q || `VMMU_MUT(270, bad_bitmap, 1'b0);
         end
       end
     end
   end
 
   // ---------------------------------------------------------------- the first reason found
-  logic [63:0] above_max;
-  logic virt, ept, shadow, bad_virt, bad_eptp, bad_pml, bad_shadow;
-  assign above_max = ~64'd0 << staged_i.maxphyaddr;
+  logic virt, ept, shadow, bad_virt, bad_eptp, bad_pml, bad_shadow, bad_prl;
   assign virt      = staged_i.ctrl[CtrlVirt];
   assign ept       = staged_i.ctrl[CtrlEptEn];
   assign shadow    = staged_i.ctrl[CtrlShadow];
@@ -123,6 +142,9 @@ module vmmu_commit_check
                              (|staged_i.eptp[11:7]) || (|(staged_i.eptp & above_max)));
   assign bad_pml   = staged_i.ctrl[CtrlPmlEn] && ((|(staged_i.pml_addr & above_max)) || (|staged_i.pml_addr[11:0]));
   assign bad_shadow = shadow && (ept || vmm_full_q || guest_full_q);
+  assign bad_prl   = staged_i.ctrl[CtrlPrlEn] &&
+                     ((|({staged_i.log.prl_addr, 12'd0} & above_max)) ||
+                      (staged_i.ctrl[CtrlPrlDouble] && (|({staged_i.log.prl_addr2, 12'd0} & above_max))));
   always_comb begin
     commit_o = RejectNone;
     if (|(staged_i.ctrl & CtrlReserved)) commit_o = RejectUnsupported;
@@ -135,6 +157,8 @@ module vmmu_commit_check
     else if (vmm_full_q && !ept && `VMMU_MUT(96, !staged_i.ctrl[CtrlVsegMiss], 1'b0)) commit_o = RejectVsegMiss;
     else if (overlap_q) commit_o = RejectSegmentOverlap;
     else if (vmm_wraps_q || guest_wraps_q) commit_o = RejectSegmentWrap;
+    else if (`VMMU_MUT(271, bad_prl, 1'b0)) commit_o = RejectPrlAddr;
+    else if (staged_i.ctrl[CtrlSegLogEn] && bitmap_q) commit_o = RejectBitmap;
   end
   // The active host registers stay, so only they and the guest's own segment count.
   always_comb begin
@@ -144,7 +168,7 @@ module vmmu_commit_check
   end
 
   logic unused_bits;
-  assign unused_bits = ^{staged_i, seg.attr, vmm.attr, one, other, first_image};
+  assign unused_bits = ^{staged_i, seg.attr, vmm.attr, one, other, first_image, last_page};
 
   `VMMU_ASSERT(EmptySegmentsAreNeverRefused_A,
                ready_o && !vmm_full_q && !guest_full_q -> !(overlap_q || vmm_wraps_q || guest_wraps_q))

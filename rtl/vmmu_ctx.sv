@@ -63,9 +63,8 @@ module vmmu_ctx
     output logic [Cfg.NumContexts-1:0] virt_o,    // VIRT is
     input  logic [2*Cfg.NumContexts-1:0] hold_i,  // of {context, bank}
     // to the log
-    output logic [Cfg.NumContexts-1:0][FrameWidth-1:0] pml_base_o,
-    output logic [Cfg.NumContexts-1:0][15:0]           pml_watermark_o,
-    output logic [Cfg.NumContexts-1:0]                 old_bank_busy_o,
+    output log_set_t [Cfg.NumContexts-1:0] log_o,
+    output logic [Cfg.NumContexts-1:0]     old_bank_busy_o,
     // requests accepted and answered
     input  logic        accept_i,
     input  logic [CtxWidth-1:0] accept_ctx_i,
@@ -79,11 +78,15 @@ module vmmu_ctx
   localparam int unsigned FlightWidth = $clog2(Flights + 1);
 
   localparam int unsigned ResetPaBits = (Cfg.PaBits < 46) ? Cfg.PaBits : 46;
+  localparam log_regs_t ResetLog = '{
+      prl_addr: '0, prl_addr2: '0, prl_watermark: 16'hffff, epml_en: 1'b0, epml_ept: 1'b0, epml_addr: '0,
+      epml_watermark: 16'hffff, bitmap: '0
+  };
   localparam regs_t ResetRegs = '{
       ctrl: CtrlWidth'(1) << CtrlPage1G, cr3: '0, eptp: '0, vpid: '0, pkru: '0,
       maxphyaddr: 6'(ResetPaBits), reserved_pa: 20'hfffff << (ResetPaBits - 32),
       fault_target: '0, pml_addr: '0, pml_watermark: 16'hffff,
-      gseg: '0, gfilter: '0, vseg: '0, vfilter: '0, shadow_root: '0
+      gseg: '0, gfilter: '0, vseg: '0, vfilter: '0, log: ResetLog, shadow_root: '0
   };
 
   logic [CtrlWidth-1:0] staged_ctrl_q [Contexts];
@@ -96,8 +99,7 @@ module vmmu_ctx
   logic [63:0]          staged_pml_addr_q [Contexts];
   logic [15:0]          staged_pml_watermark_q [Contexts];
   regs_t active_q [2*Contexts];
-  logic [Contexts-1:0][FrameWidth-1:0] pml_base_q;       // of the current bank
-  logic [Contexts-1:0][15:0]           pml_watermark_q;
+  log_set_t [Contexts-1:0] log_q;  // of the current bank
   logic [Contexts-1:0] bank_q, la57_q, shadow_q, virt_q;
   logic [FlightWidth-1:0] flight_q [2*Contexts];  // requests in flight of {context, bank}
 
@@ -126,8 +128,9 @@ module vmmu_ctx
 
   // ---------------------------------------------------------------- what would become active
   regs_t staged, current, next;
-  logic init, seg_known, seg_wide;
-  logic [63:0] seg_rdata;
+  logic init, seg_known, seg_wide, log_known, log_wide, log_bitmap;
+  logic [63:0] seg_rdata, log_rdata;
+  log_regs_t log;
   guest_seg_t gseg;
   filter_t gfilter, vfilter;
   vmm_seg_t [MaxVmmSegments-1:0] vseg;
@@ -136,7 +139,7 @@ module vmmu_ctx
       pkru: staged_pkru_q[rctx], maxphyaddr: staged_maxphyaddr_q[rctx], reserved_pa: '0,
       fault_target: staged_fault_target_q[rctx],
       pml_addr: staged_pml_addr_q[rctx], pml_watermark: staged_pml_watermark_q[rctx],
-      gseg: gseg, gfilter: gfilter, vseg: vseg, vfilter: vfilter, shadow_root: '0
+      gseg: gseg, gfilter: gfilter, vseg: vseg, vfilter: vfilter, log: log, shadow_root: '0
   };
   assign current = active_q[{ctx, bank_q[ctx]}];
   // LOAD_CR3 and GCOMMIT keep the active registers that they do not concern.
@@ -150,13 +153,17 @@ module vmmu_ctx
     if (!serve_inv) begin
       next.gseg    = gseg;
       next.gfilter = gfilter;
+      next.log.epml_en        = log.epml_en;
+      next.log.epml_ept       = log.epml_ept;
+      next.log.epml_addr      = log.epml_addr;
+      next.log.epml_watermark = log.epml_watermark;
     end
     next.reserved_pa = above_max[51:32];
   end
 
   logic [7:0] reject_commit, reject_gcommit, reject;
   vmmu_commit_check #(.Cfg(Cfg)) u_check (
-      .clk_i, .rst_ni, .ctx_i(rctx), .changed_i(init || (reg_we_i && seg_known)), .staged_i(staged),
+      .clk_i, .rst_ni, .ctx_i(rctx), .changed_i(init || (reg_we_i && (seg_known || log_bitmap))), .staged_i(staged),
       .shadow_on_i(shadow_q[rctx]), .ready_o(rules_ready), .commit_o(reject_commit), .gcommit_o(reject_gcommit)
   );
   assign reject = reg_guest_i ? reject_gcommit : reject_commit;
@@ -179,9 +186,10 @@ module vmmu_ctx
   endfunction
 
   // L1 entries hold resolved permissions, so a change of anything that they were resolved with gives the
-  // context fresh numbers. A change of root or tag does not, nor does one of segments.
+  // context fresh numbers. A change of root or tag does not, nor does one of segments, nor the page-reference log.
   localparam logic [CtrlWidth-1:0] CtrlOfEntries =
-      ~(CtrlWidth'(1) << CtrlSegPromote | CtrlWidth'(1) << CtrlVsegMiss);
+      ~(CtrlWidth'(1) << CtrlSegPromote | CtrlWidth'(1) << CtrlVsegMiss | CtrlWidth'(1) << CtrlPrlEn |
+        CtrlWidth'(1) << CtrlPrlDouble);
   logic meaning_changed;
   assign meaning_changed = (|((staged.ctrl ^ current.ctrl) & CtrlOfEntries)) || (staged.pkru != current.pkru) ||
       (staged.maxphyaddr != current.maxphyaddr) || (staged.eptp[11:0] != current.eptp[11:0]);
@@ -294,6 +302,12 @@ module vmmu_ctx
       .gseg_o(gseg), .gfilter_o(gfilter), .vseg_o(vseg), .vfilter_o(vfilter)
   );
 
+  vmmu_log_regs #(.Cfg(Cfg)) u_log_regs (
+      .clk_i, .init_i(init), .row_i(srow), .ctx_i(rctx), .guest_i(reg_guest_i), .offset_i(reg_offset_i),
+      .we_i(reg_we_i), .wdata_i(reg_wdata_i), .known_o(log_known), .wide_o(log_wide), .bitmap_o(log_bitmap),
+      .rdata_o(log_rdata), .log_o(log)
+  );
+
   // The other bank is written by the first switch before anything reads it.
   logic [CtxBits-1:0] arow;
   logic arow_bank;
@@ -304,8 +318,12 @@ module vmmu_ctx
   always_ff @(posedge clk_i) begin
     if (init || switch_now) begin
       active_q[{arow, arow_bank}] <= activated;
-      pml_base_q[arow]            <= activated.pml_addr[PaWidth-1:12];
-      pml_watermark_q[arow]       <= activated.pml_watermark;
+      log_q[arow] <= '{
+          pml_base: activated.pml_addr[PaWidth-1:12], pml_watermark: activated.pml_watermark,
+          prl_base: activated.log.prl_addr[PaWidth-1:12], prl_base2: activated.log.prl_addr2[PaWidth-1:12],
+          prl_watermark: activated.log.prl_watermark, prl_double: activated.ctrl[CtrlPrlDouble],
+          epml_watermark: activated.log.epml_watermark
+      };
     end
   end
   logic plain_known;
@@ -329,9 +347,9 @@ module vmmu_ctx
     endcase
   end
   assign reg_wait_o = switch_now && serving_inv_q;
-  assign reg_known_o = plain_known || seg_known;
-  assign reg_wide_o  = seg_wide || (plain_known && (reg_offset_i inside {RegCr3, RegEptp, RegPmlAddr}));
-  assign reg_rdata_o = plain_known ? plain_rdata : seg_rdata;
+  assign reg_known_o = plain_known || seg_known || log_known;
+  assign reg_wide_o  = seg_wide || log_wide || (plain_known && (reg_offset_i inside {RegCr3, RegEptp, RegPmlAddr}));
+  assign reg_rdata_o = plain_known ? plain_rdata : (seg_rdata | log_rdata);
   assign walk_regs_o = active_q[{CtxBits'(walk_ctx_i), walk_bank_i}];
   assign req_regs_o  = (Cfg.SegmentAtL1 != 0) ? active_q[{CtxBits'(req_ctx_i), bank_q[CtxBits'(req_ctx_i)]}] : '0;
   assign head_regs_o = active_q[{CtxBits'(head_ctx_i), head_bank_i}];
@@ -354,10 +372,9 @@ module vmmu_ctx
           bank: bank_q[c], la57: la57_q[c], space_valid: space_valid_i[c], space: space_i[c], gspace: gspace_i[c]
       };
       old_bank_busy_o[c] = flight_q[{CtxBits'(c), !bank_q[c]}] != '0;
-      pml_base_o[c]      = pml_base_q[c];
-      pml_watermark_o[c] = pml_watermark_q[c];
     end
   end
+  assign log_o = log_q;
 
   assign switch_o       = switch_now;
   assign switch_ctx_o   = CtxWidth'(ctx);

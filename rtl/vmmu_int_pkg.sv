@@ -54,6 +54,18 @@ package vmmu_int_pkg;
   } seg_result_t;
 
   // ---------------------------------------------------------------- registers of a context
+  // Of the logs beside PML; what the build lacks is 0.
+  typedef struct packed {
+    logic [63:12]          prl_addr;
+    logic [63:12]          prl_addr2;
+    logic [15:0]           prl_watermark;
+    logic                  epml_en;
+    logic                  epml_ept;       // TRIGGER: the EPT entry's dirty flag, or the bitmap's bit
+    logic [FrameWidth-1:0] epml_addr;
+    logic [15:0]           epml_watermark;
+    logic [MaxVmmSegments-1:0][63:12] bitmap;  // of the VMM segments
+  } log_regs_t;
+
   typedef struct packed {
     logic [CtrlWidth-1:0] ctrl;
     logic [63:0]          cr3;
@@ -69,8 +81,20 @@ package vmmu_int_pkg;
     filter_t              gfilter;
     vmm_seg_t [MaxVmmSegments-1:0] vseg;  // those that the build lacks are 0, and so empty
     filter_t              vfilter;
+    log_regs_t            log;
     logic [FrameWidth-1:0] shadow_root;   // with SHADOW: where the walk starts, found in the shadow-root buffer
   } regs_t;
+
+  // What the logging unit needs of each context, of the current registers.
+  typedef struct packed {
+    logic [FrameWidth-1:0] pml_base;
+    logic [15:0]           pml_watermark;
+    logic [FrameWidth-1:0] prl_base;
+    logic [FrameWidth-1:0] prl_base2;
+    logic [15:0]           prl_watermark;
+    logic                  prl_double;
+    logic [15:0]           epml_watermark;
+  } log_set_t;
 
   // What the lookup path needs of each context, in flip-flops.
   typedef struct packed {
@@ -86,6 +110,7 @@ package vmmu_int_pkg;
     req_t                  req;
     logic                  bank;       // registers that it was accepted under
     logic                  cacheable;  // may be inserted
+    logic                  held;       // a TLB holds the page, but its entry does not permit the access
     logic [SpaceWidth-1:0] space;
     logic [SpaceWidth-1:0] gspace;
   } miss_t;
@@ -292,5 +317,38 @@ package vmmu_int_pkg;
     LogRelease = 2'd2,  // the record will not come
     LogPush    = 2'd3   // the record
   } log_op_e;
+
+  // What a step wants of the logs.
+  typedef struct packed {
+    log_op_e pml;
+    log_op_e epml;
+    logic    prl;  // a record, if there is room
+  } log_ops_t;
+
+  // What its records hold.
+  typedef struct packed {
+    logic [FrameWidth-1:0] gpa_page;  // PML and PRL; not both with different pages
+    logic [63:12]          gva_page;  // EPML
+    logic [FrameWidth-1:0] buffer;    // EPML: host page that it goes to
+  } log_record_t;
+
+  // How a log stands. Neither: wait.
+  typedef struct packed {
+    logic full;  // for certain
+    logic room;  // one more record can be reserved now
+  } log_room_t;
+
+  // Events of a context in one cycle.
+  typedef struct packed {
+    logic       error;           // memory refused a record
+    logic       pml_record;      // written
+    logic       pml_watermark;
+    logic       epml_record;
+    logic       epml_watermark;
+    logic       prl_record;
+    logic       prl_watermark;
+    logic       prl_full;
+    logic       prl_drop;        // a record was dropped; in one context at a time
+  } log_events_t;
 
 endpackage

@@ -135,7 +135,7 @@ module vmmu_l1_tlb
   end
   assign miss_o = req_valid_i && !hit_o;
   assign miss_data_o = '{
-      req: req_i, bank: live_i.bank, cacheable: live_i.space_valid && !bypass_i,
+      req: req_i, bank: live_i.bank, cacheable: live_i.space_valid && !bypass_i, held: usable && (|match),
       space: live_i.space, gspace: live_i.gspace
   };
 

@@ -46,9 +46,9 @@ package vmmu_pkg;
     int unsigned Psc4Entries;     // pointers to level-3 tables, fully associative: 2 .. 16
     int unsigned L2Sets2M;        // L2 TLB, 2 MiB entries beside the others: 0 = none, else as L2Sets, and L2Sets != 0
     int unsigned L2Ways2M;        // as L2Ways
-    int unsigned Prl;             // 1: page reference log; this version: 0
-    int unsigned Epml;            // 1: extended page-modification log; this version: 0
-    int unsigned SegLog;          // 1: writes inside segments are logged; this version: 0
+    int unsigned Prl;             // 1: page-reference log
+    int unsigned Epml;            // 1: the guest's own page-modification log
+    int unsigned SegLog;          // 1: dirty bitmaps of VMM segments
   } cfg_t;
 
   // Presets, by the number that the parameter `Preset` of vmmu_top takes. With PresetAtL1 added to its number a preset
@@ -70,7 +70,7 @@ package vmmu_pkg;
         NumWalks: 8, MissQueue: 8, NumSpaces: 16, LogQueue: 8, WatchdogCycles: 16384, CheckStages: 0,
         SegmentAtL1: 0, ShadowRoots: 8,
         NtlbWays: 0, NtlbLarge: 0, NtlbInL2: 0, PscWays: 0, Psc3Entries: 0, Psc3Ways: 0, Psc4Entries: 0,
-        L2Sets2M: 128, L2Ways2M: 4, Prl: 0, Epml: 0, SegLog: 0
+        L2Sets2M: 128, L2Ways2M: 4, Prl: 1, Epml: 1, SegLog: 1
     };
     if (preset == PresetPaper) begin
       c.NumContexts = 2;
@@ -100,6 +100,9 @@ package vmmu_pkg;
       c.MissQueue = 2;
       c.NumSpaces = 8;
       c.LogQueue = 4;
+      c.Prl = 0;
+      c.Epml = 0;
+      c.SegLog = 0;
     end
     c.SegmentAtL1 = number / PresetAtL1;
     return c;
@@ -145,7 +148,7 @@ package vmmu_pkg;
     FaultVsegExit     = 4'd5,   // outside the VMM segments; code: bits 8:0 of a qualification, 6:3 clear; addr: gPA
     FaultSegment      = 4'd6,   // result at or above MAXPHYADDR; code 0: guest, addr gVA; code 1: VMM, addr gPA
     FaultPmlFull      = 4'd7,
-    FaultEpmlFull     = 4'd8,   // reserved for EPML
+    FaultEpmlFull     = 4'd8,   // the guest's own log
     FaultShadowMiss   = 4'd9,   // code: the page-fault code it would have been
     FaultBus          = 4'd10   // addr: hPA of the memory access that failed
   } fault_e;
@@ -261,6 +264,13 @@ package vmmu_pkg;
   localparam logic [11:0] RegPmlWatermark = 12'h050;  // staged, 16 bits
   localparam logic [11:0] RegEvents = 12'h058;        // live, write one to clear, bits below
   localparam logic [11:0] RegLogErrorRec = 12'h060;   // live RO: the record that memory refused
+  localparam logic [11:0] RegPrlAddr = 12'h080;       // staged, 4 KiB aligned, like the second one
+  localparam logic [11:0] RegPrlAddr2 = 12'h088;
+  localparam logic [11:0] RegPrlIndex = 12'h090;      // live, 16 bits
+  localparam logic [11:0] RegPrlWatermark = 12'h098;  // staged, 16 bits
+  localparam logic [11:0] RegPrlTarget = 12'h0a0;     // staged, 32 bits
+  localparam logic [11:0] RegPrlDrops = 12'h0a8;      // live, 32 bits; a write clears
+  localparam logic [11:0] RegPrlStatus = 12'h0b0;     // live: bit 0 buffer in use, bits 2:1 full, write one to clear
   localparam logic [11:0] RegCounters = 12'h100;      // live RO, counter n at + 8 * n
   localparam logic [11:0] RegVseg = 12'h400;          // staged, VMM segment n at + VsegStride * n, offsets Seg... below
   localparam logic [11:0] VsegStride = 12'h040;
@@ -283,11 +293,17 @@ package vmmu_pkg;
   localparam logic [11:0] RegGseg = 12'h040;          // staged, guest segment, offsets Seg... below
   localparam logic [11:0] RegGfilter = 12'h060;       // staged, lane n of the guest filter at + 8 * n
 
+  localparam logic [11:0] RegEpmlCtrl = 12'h080;      // staged: bit 0 enable, bit 1 trigger
+  localparam logic [11:0] RegEpmlAddr = 12'h088;      // staged, 4 KiB aligned
+  localparam logic [11:0] RegEpmlIndex = 12'h090;     // live, 16 bits
+  localparam logic [11:0] RegEpmlWatermark = 12'h098; // staged, 16 bits
+
   // Offsets inside a segment, and inside a row of the shadow-root buffer.
   localparam logic [11:0] SegBase = 12'h000;
   localparam logic [11:0] SegLimit = 12'h008;
   localparam logic [11:0] SegOffset = 12'h010;
   localparam logic [11:0] SegAttr = 12'h018;
+  localparam logic [11:0] SegBitmap = 12'h020;        // VMM segments only
   localparam logic [11:0] RowGuestRoot = 12'h000;
   localparam logic [11:0] RowShadowRoot = 12'h008;
   localparam logic [11:0] RowTag = 12'h010;
@@ -308,9 +324,9 @@ package vmmu_pkg;
   localparam int unsigned CtrlAdvInfo = 11;
   localparam int unsigned CtrlShadow = 12;      // reserved in a build without shadow roots
   localparam int unsigned CtrlPmlEn = 13;
-  localparam int unsigned CtrlPrlEn = 14;       // reserved
-  localparam int unsigned CtrlPrlDouble = 15;   // reserved
-  localparam int unsigned CtrlSegLogEn = 16;    // reserved
+  localparam int unsigned CtrlPrlEn = 14;       // reserved in a build without Prl, like the next one
+  localparam int unsigned CtrlPrlDouble = 15;
+  localparam int unsigned CtrlSegLogEn = 16;    // reserved in a build without SegLog
   localparam int unsigned CtrlSegPromote = 17;
   localparam int unsigned CtrlVsegMiss = 18;    // 1: an access outside the VMM segments is a violation exit
   localparam int unsigned CtrlPage1G = 19;      // guest 1 GiB pages (CPUID 80000001H EDX bit 26)
@@ -328,6 +344,8 @@ package vmmu_pkg;
   localparam logic [7:0] RejectVsegMiss = 8'd8;     // a non-empty VMM segment, VSEG_MISS = 0 and no EPT behind it
   localparam logic [7:0] RejectSegmentOverlap = 8'd9;  // two VMM segments share a page
   localparam logic [7:0] RejectSegmentWrap = 8'd10;    // an image of a segment goes over the end of the address space
+  localparam logic [7:0] RejectPrlAddr = 8'd11;        // bits at or above MAXPHYADDR, with PRL_EN
+  localparam logic [7:0] RejectBitmap = 8'd12;         // a word of a bitmap at or above MAXPHYADDR, with SEG_LOG_EN
 
   // Bits of GLOBAL_CTRL.
   localparam int unsigned GlobalCacheBypass = 0;
@@ -339,12 +357,19 @@ package vmmu_pkg;
   // Bits of EVENTS.
   localparam int unsigned EvCommitRejected = 0;
   localparam int unsigned EvPmlWatermark = 1;
+  localparam int unsigned EvPrlFull = 2;
+  localparam int unsigned EvPrlWatermark = 3;
   localparam int unsigned EvLogError = 4;
   localparam int unsigned EvShadowRoot = 5;
   localparam int unsigned EvSyncPending = 6;
   localparam int unsigned EvWatchdog = 7;
   localparam int unsigned NumEvents = 8;
-  localparam int unsigned EvGuestCommitRejected = 2;  // the only bit of GUEST_EVENTS in this version
+
+  // Bits of GUEST_EVENTS.
+  localparam int unsigned EvEpmlFull = 0;
+  localparam int unsigned EvEpmlWatermark = 1;
+  localparam int unsigned EvGuestCommitRejected = 2;
+  localparam int unsigned NumGuestEvents = 3;
 
   // Counters of a context.
   localparam int unsigned CntRequests = 0;

@@ -37,9 +37,11 @@ module vmmu_regs
     input  logic        commit_busy_i,
     input  logic [7:0]  commit_reject_i,
     // log
-    output logic        index_we_o,
-    input  logic [Cfg.NumContexts-1:0][15:0] index_i,
-    input  logic [Cfg.NumContexts-1:0]       index_busy_i,
+    output logic        log_access_o,   // of one of its registers
+    output logic        log_we_o,
+    input  logic        log_known_i,    // the offset is one of them
+    input  logic        log_wait_i,
+    input  logic [63:0] log_rdata_i,
     input  logic [63:0] error_record_i,
     // counters
     output logic [5:0]  counter_index_o,
@@ -47,6 +49,7 @@ module vmmu_regs
     // events
     input  logic [Cfg.NumContexts-1:0][NumEvents-1:0] set_events_i,
     output logic [Cfg.NumContexts-1:0][NumEvents-1:0] events_o,
+    input  logic [Cfg.NumContexts-1:0][NumGuestEvents-1:0] set_guest_events_i,
     output logic [Cfg.NumContexts-1:0]                guest_event_o,  // of the guest pages, one is pending
     // global control
     output logic        bypass_o,
@@ -74,7 +77,7 @@ module vmmu_regs
   // ---------------------------------------------------------------- decode
   logic [RegAddrWidth-1:0] host_offset;
   logic in_global, in_ctx, in_host, in_guest;
-  logic is_commit, is_gcommit, is_guest_events, is_index, is_events, is_error_record, is_counter, is_cap, is_shadow;
+  logic is_commit, is_gcommit, is_guest_events, is_log, is_events, is_error_record, is_counter, is_cap, is_shadow;
   logic [CtxBits-1:0] ctx;
   assign host_offset = req_q.addr - RegHostBase;
   assign in_global   = req_q.addr < RegHostBase;
@@ -94,7 +97,7 @@ module vmmu_regs
   assign is_commit       = in_host && (offset_o == RegCommit);
   assign is_gcommit      = in_guest && (offset_o == RegGcommit);
   assign is_guest_events = in_guest && (offset_o == RegGuestEvents);
-  assign is_index        = in_host && (offset_o == RegPmlIndex);
+  assign is_log          = in_ctx && log_known_i;
   assign is_events       = in_host && (offset_o == RegEvents);
   assign is_shadow       = in_host && shadow_known_i;
   assign is_error_record = in_host && (offset_o == RegLogErrorRec);
@@ -119,21 +122,22 @@ module vmmu_regs
   assign staged_we_o    = staged_write && !staged_wait;
   assign commit_valid_o = write_now && (is_commit || is_gcommit);
   assign shadow_we_o    = write_now && is_shadow && !shadow_error_i;
-  assign index_we_o     = write_now && is_index && !index_busy_i[ctx];
+  assign log_access_o   = busy_q && half_exists && is_log;
+  assign log_we_o       = write_now && is_log && !log_wait_i;
 
   // ---------------------------------------------------------------- live registers
   logic decided;  // a COMMIT or GCOMMIT was judged
   assign decided = commit_valid_o && commit_done_i && !commit_busy_i;
   logic [GlobalCtrlWidth-1:0] global_ctrl_q;
   logic [Cfg.NumContexts-1:0][NumEvents-1:0] events_q;
-  logic [Cfg.NumContexts-1:0] gcommit_rejected_q;  // EvGuestCommitRejected
+  logic [Cfg.NumContexts-1:0][NumGuestEvents-1:0] guest_events_q;
   logic [7:0] reason_q [Cfg.NumContexts];
   logic [7:0] guest_reason_q [Cfg.NumContexts];
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       events_q <= '0;
-      global_ctrl_q <= '0;
-      gcommit_rejected_q <= '0;
+      global_ctrl_q  <= '0;
+      guest_events_q <= '0;
       for (int unsigned c = 0; c < Cfg.NumContexts; c++) begin
         reason_q[c]       <= RejectNone;
         guest_reason_q[c] <= RejectNone;
@@ -141,14 +145,17 @@ module vmmu_regs
     end else begin
       events_q <= events_q | set_events_i;
       if (write_now && is_events) events_q[ctx] <= (events_q[ctx] & ~req_q.wdata[NumEvents-1:0]) | set_events_i[ctx];
-      if (write_now && is_guest_events && req_q.wdata[EvGuestCommitRejected]) gcommit_rejected_q[ctx] <= 1'b0;
+      guest_events_q <= guest_events_q | set_guest_events_i;
+      if (write_now && is_guest_events) begin
+        guest_events_q[ctx] <= (guest_events_q[ctx] & ~req_q.wdata[NumGuestEvents-1:0]) | set_guest_events_i[ctx];
+      end
       if (decided && `VMMU_MUT(92, is_commit, 1'b1)) begin
         reason_q[ctx] <= commit_reject_i;
         if (commit_reject_i != RejectNone) events_q[ctx][EvCommitRejected] <= 1'b1;
       end
       if (decided && is_gcommit) begin
         guest_reason_q[ctx] <= commit_reject_i;
-        if (commit_reject_i != RejectNone) gcommit_rejected_q[ctx] <= 1'b1;
+        if (commit_reject_i != RejectNone) guest_events_q[ctx][EvGuestCommitRejected] <= 1'b1;
       end
       if (write_now && in_global && (req_q.addr == RegGlobalCtrl)) global_ctrl_q <= req_q.wdata[GlobalCtrlWidth-1:0];
     end
@@ -158,7 +165,9 @@ module vmmu_regs
   assign freeze_o      = global_ctrl_q[GlobalFreeze];
   assign skip_guest_o  = global_ctrl_q[GlobalSkipGuest];
   assign skip_host_o   = global_ctrl_q[GlobalSkipHost];
-  assign guest_event_o = gcommit_rejected_q;
+  always_comb begin
+    for (int unsigned c = 0; c < Cfg.NumContexts; c++) guest_event_o[c] = |guest_events_q[c];
+  end
 
   // ---------------------------------------------------------------- answer
   // Field n of cfg_t, counted from the first; the last field is the low word of the packed struct.
@@ -179,9 +188,9 @@ module vmmu_regs
       reg_rsp_o.rdata = 64'(guest_reason_q[ctx]);
       reg_rsp_o.error = req_q.write && commit_busy_i;
     end
-    else if (is_guest_events) reg_rsp_o.rdata[EvGuestCommitRejected] = gcommit_rejected_q[ctx];
+    else if (is_guest_events) reg_rsp_o.rdata = 64'(guest_events_q[ctx]);
     else if (is_shadow) reg_rsp_o = '{rdata: shadow_rdata_i, error: req_q.write && shadow_error_i};
-    else if (is_index) reg_rsp_o.rdata = 64'(index_i[ctx]);
+    else if (is_log) reg_rsp_o.rdata = log_rdata_i;
     else if (is_events) reg_rsp_o.rdata = 64'(events_q[ctx]);
     else if (is_error_record) reg_rsp_o = '{rdata: error_record_i, error: req_q.write};
     else if (is_counter) reg_rsp_o = '{rdata: counter_i, error: req_q.write};
@@ -191,9 +200,9 @@ module vmmu_regs
     else reg_rsp_o.error = 1'b1;
     if (req_q.write) reg_rsp_o.rdata = '0;
   end
-  // The index is told only when memory has every record before it.
+  // An index is told only when memory has every record before it.
   assign reg_rsp_valid_o = busy_q && (!commit_valid_o || commit_done_i) && !(staged_write && staged_wait) &&
-                           !(is_index && index_busy_i[ctx]);
+                           !(log_access_o && log_wait_i);
 
   logic unused_bits;
   assign unused_bits = ^host_offset;

@@ -78,8 +78,8 @@ module vmmu_top
   begin : g_bad_l2_2m
     $error("L2Sets2M must be 0, with L2Ways2M 0, or like L2Sets and L2Ways in a build that has these");
   end
-  if ((Cfg.Prl != 0) || (Cfg.Epml != 0) || (Cfg.SegLog != 0)) begin : g_bad_logs
-    $error("Prl, Epml and SegLog must be 0: PML is the only log of this version");
+  if ((Cfg.Prl > 1) || (Cfg.Epml > 1) || (Cfg.SegLog > 1)) begin : g_bad_logs
+    $error("Prl, Epml and SegLog must be 0 or 1");
   end
   if (Cfg.NumVmmSegments > MaxVmmSegments) begin : g_bad_segments
     $error("NumVmmSegments must be 0 to MaxVmmSegments");
@@ -180,6 +180,8 @@ module vmmu_top
       .answers_o(seg_answers), .native_o(unused_native), .rsp_o(seg_rsp), .fill_o(seg_fill),
       .checks_o(head_checks), .filter_hits_o(head_filter_hits)
   );
+  logic seg_logs;  // the page-reference log has a record of what the segments answer
+  assign seg_logs = head_regs.ctrl[CtrlPrlEn] && !head.held;
   // ---------------------------------------------------------------- L2
   logic cover_all, l2_missed, l2_hit, l2_bank, early_ready, early_valid, walk_from_valid, walk_from_ready, walk_from_answered;
   logic walk_from_covered, l2_covered, l2_fractured;
@@ -237,9 +239,11 @@ module vmmu_top
   logic [MemIdWidth-1:0] timeout_id;
   logic [Cfg.NumWalks-1:0] quarantined, active;
   logic [Cfg.NumWalks-1:0][CtxWidth-1:0] active_ctx;
-  logic log_full, log_room, walk_valid, walk_bank, walk_covered, covered_live;
-  log_op_e log_op;
-  logic [FrameWidth-1:0] log_page;
+  log_room_t pml_room, epml_room;
+  logic walk_valid, walk_bank, walk_covered, covered_live;
+  log_ops_t log_ops;
+  log_record_t log_record;
+  logic [8:0] epml_slot;
   rsp_t walk_rsp;
   walk_mode_e ev_mode;
   logic ev_start, ev_restart, ev_timeout, ev_nested, ev_check, ev_filter_hit;
@@ -262,7 +266,8 @@ module vmmu_top
       .mem_rsp_valid_i(walk_rsp_valid), .mem_rsp_i(mem_rsp),
       .timeout_valid_i(timeout_valid), .timeout_ready_o(timeout_ready), .timeout_id_i(timeout_id),
       .quarantined_i(quarantined),
-      .log_ctx_o(log_ctx), .log_full_i(log_full), .log_room_i(log_room), .log_op_o(log_op), .log_page_o(log_page),
+      .log_ctx_o(log_ctx), .pml_i(pml_room), .epml_i(epml_room), .epml_slot_i(epml_slot), .log_ops_o(log_ops),
+      .log_record_o(log_record),
       .rsp_valid_o(walk_valid), .rsp_o(walk_rsp), .rsp_bank_o(walk_bank), .rsp_covered_o(walk_covered),
       .rsp_room_i(walk_room),
       .fill_valid_o(walk_fill_valid), .fill_o(walk_fill),
@@ -276,22 +281,24 @@ module vmmu_top
   // ---------------------------------------------------------------- log and memory
   logic log_mem_valid, log_mem_ready, log_rsp_valid, log_rsp_error, log_quarantined;
   mem_req_t log_mem_req;
-  logic [Contexts-1:0][FrameWidth-1:0] pml_base;
-  logic [Contexts-1:0][15:0] pml_watermark, pml_index;
-  logic [Contexts-1:0] pml_busy, old_bank_busy, log_error, set_log_error, set_watermark, pml_record;
-  logic index_we;
+  log_set_t [Contexts-1:0] log_set;
+  log_events_t [Contexts-1:0] log_events;
+  logic [Contexts-1:0] old_bank_busy, log_error, pml_record, epml_record, prl_record, prl_drop;
+  logic log_access, log_we, log_known, log_wait, reg_guest;
   logic [CtxWidth-1:0] reg_ctx;
-  logic [63:0] reg_wdata, error_record;
+  logic [11:0] reg_offset;
+  logic [63:0] reg_wdata, error_record, log_rdata;
 
   vmmu_log #(.Cfg(Cfg)) u_log (
       .clk_i, .rst_ni,
-      .walk_ctx_i(log_ctx), .walk_full_o(log_full), .walk_room_o(log_room), .walk_op_i(log_op),
-      .walk_page_i(log_page),
-      .base_i(pml_base), .watermark_i(pml_watermark), .old_bank_busy_i(old_bank_busy),
-      .index_we_i(index_we), .index_ctx_i(reg_ctx), .index_wdata_i(reg_wdata[15:0]),
-      .index_o(pml_index), .index_busy_o(pml_busy),
-      .error_i(log_error), .set_error_o(set_log_error), .set_watermark_o(set_watermark), .wrote_o(pml_record),
-      .error_record_o(error_record),
+      .walk_ctx_i(log_ctx), .walk_pml_o(pml_room), .walk_epml_o(epml_room), .walk_slot_o(epml_slot),
+      .walk_ops_i(log_ops), .walk_record_i(log_record),
+      .early_valid_i(seg_valid && seg_logs), .early_ctx_i(head.req.ctx), .early_page_i(head_guest.frame),
+      .active_i(log_set), .old_bank_busy_i(old_bank_busy),
+      .reg_ctx_i(reg_ctx), .reg_guest_i(reg_guest), .reg_offset_i(reg_offset), .reg_access_i(log_access),
+      .reg_we_i(log_we), .reg_wdata_i(reg_wdata), .reg_known_o(log_known), .reg_wait_o(log_wait),
+      .reg_rdata_o(log_rdata),
+      .error_i(log_error), .events_o(log_events), .error_record_o(error_record),
       .mem_valid_o(log_mem_valid), .mem_ready_i(log_mem_ready), .mem_req_o(log_mem_req),
       .mem_rsp_valid_i(log_rsp_valid), .mem_rsp_error_i(log_rsp_error), .mem_quarantined_i(log_quarantined)
   );
@@ -333,8 +340,6 @@ module vmmu_top
   logic [CtxWidth-1:0] switch_ctx;
   regs_t switch_regs;
   logic [Contexts-1:0] virt_on, shadow_on, root_missed, sync_pushed;
-  logic [11:0] reg_offset;
-  logic reg_guest;
   logic staged_we, staged_known, staged_wide, staged_wait, commit_valid, commit_done, commit_busy;
   logic [63:0] staged_rdata, shadow_rdata, counter;
   logic [7:0] commit_reject;
@@ -357,7 +362,7 @@ module vmmu_top
       .head_ctx_i(head.req.ctx), .head_bank_i(head.bank), .head_regs_o(head_regs),
       .switch_o(switched), .switch_ctx_o(switch_ctx), .switch_bank_o(switch_bank), .switch_guest_o(switch_guest),
       .switch_regs_o(switch_regs), .shadow_o(shadow_on), .virt_o(virt_on), .hold_i(hold),
-      .pml_base_o(pml_base), .pml_watermark_o(pml_watermark), .old_bank_busy_o(old_bank_busy),
+      .log_o(log_set), .old_bank_busy_o(old_bank_busy),
       .accept_i(accept), .accept_ctx_i(req.ctx),
       .answer_i(answer), .answer_ctx_i(rsp_o[0].ctx), .answer_bank_i(answer_bank)
   );
@@ -400,15 +405,26 @@ module vmmu_top
 
   // ---------------------------------------------------------------- registers and counters
   logic [Contexts-1:0][NumEvents-1:0] set_events, events;
+  logic [Contexts-1:0][NumGuestEvents-1:0] set_guest_events;
   always_comb begin
     set_events = '0;
+    set_guest_events = '0;
     for (int unsigned c = 0; c < Contexts; c++) begin
-      set_events[c][EvPmlWatermark] = set_watermark[c];
-      set_events[c][EvLogError]     = set_log_error[c];
+      set_events[c][EvPmlWatermark] = log_events[c].pml_watermark;
+      set_events[c][EvPrlFull]      = log_events[c].prl_full;
+      set_events[c][EvPrlWatermark] = log_events[c].prl_watermark;
+      set_events[c][EvLogError]     = log_events[c].error;
       set_events[c][EvShadowRoot]   = root_missed[c];
       set_events[c][EvSyncPending]  = sync_pushed[c];
       set_events[c][EvWatchdog]     = ev_timeout && (ev_ctx == CtxWidth'(c));
       log_error[c]                  = events[c][EvLogError];
+      set_guest_events[c][EvEpmlFull]      = walk_valid && (walk_rsp.fault.kind == FaultEpmlFull) &&
+                                             (walk_rsp.ctx == CtxWidth'(c));
+      set_guest_events[c][EvEpmlWatermark] = log_events[c].epml_watermark;
+      pml_record[c]  = log_events[c].pml_record;
+      epml_record[c] = log_events[c].epml_record;
+      prl_record[c]  = log_events[c].prl_record;
+      prl_drop[c]    = log_events[c].prl_drop;
     end
   end
   assign irq_host_o = |events;
@@ -423,9 +439,11 @@ module vmmu_top
       .shadow_error_i(shadow_error), .shadow_rdata_i(shadow_rdata), .commit_valid_o(commit_valid),
       .commit_done_i(commit_done), .commit_busy_i(commit_busy),
       .commit_reject_i(commit_reject),
-      .index_we_o(index_we), .index_i(pml_index), .index_busy_i(pml_busy), .error_record_i(error_record),
+      .log_access_o(log_access), .log_we_o(log_we), .log_known_i(log_known), .log_wait_i(log_wait),
+      .log_rdata_i(log_rdata), .error_record_i(error_record),
       .counter_index_o(counter_index), .counter_i(counter),
-      .set_events_i(set_events), .events_o(events), .guest_event_o(irq_guest_o), .bypass_o(bypass), .freeze_o(freeze),
+      .set_events_i(set_events), .events_o(events), .set_guest_events_i(set_guest_events),
+      .guest_event_o(irq_guest_o), .bypass_o(bypass), .freeze_o(freeze),
       .skip_guest_o(skip_guest), .skip_host_o(skip_host)
   );
 
@@ -448,7 +466,7 @@ module vmmu_top
       .nested_psc_hit_i(1'b0), .nested_psc_miss_i(1'b0),
       .walk_ctx_i(ev_ctx),
       .active_i(active), .active_ctx_i(active_ctx),
-      .pml_record_i(pml_record), .prl_record_i('0), .epml_record_i('0), .prl_drop_i('0),  // PML is the only log
+      .pml_record_i(pml_record), .prl_record_i(prl_record), .epml_record_i(epml_record), .prl_drop_i(prl_drop),
       .read_ctx_i(reg_ctx), .read_index_i(counter_index), .read_o(counter)
   );
 

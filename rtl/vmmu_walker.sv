@@ -41,10 +41,11 @@ module vmmu_walker
     input  logic [Cfg.NumWalks-1:0] quarantined_i,
     // log
     output logic [CtxWidth-1:0] log_ctx_o,
-    input  logic     log_full_i,
-    input  logic     log_room_i,
-    output log_op_e  log_op_o,
-    output logic [FrameWidth-1:0] log_page_o,
+    input  log_room_t pml_i,
+    input  log_room_t epml_i,
+    input  logic [8:0] epml_slot_i,
+    output log_ops_t log_ops_o,
+    output log_record_t log_record_o,
     // answers; the receiver has room for every walk that may be in flight
     output logic     rsp_valid_o,
     output rsp_t     rsp_o,
@@ -274,8 +275,8 @@ module vmmu_walker
       .walk_i        (walk_in),
       .gpending_i    (step_gpending_q),
       .npending_i    (step_npending_q),
-      .log_full_i,
-      .log_room_i,
+      .log_full_i    (pml_i.full),
+      .log_room_i    (pml_i.room),
       .vmm_i         (step_vmm_q),
       .vmm_use_i     (vmm_use),
       .guest_beyond_i(step_guest_q.beyond),
@@ -304,8 +305,16 @@ module vmmu_walker
   assign mem_keep_time_o     = step_walk_q.restarted && !step_start_q;
 
   assign log_ctx_o  = step_miss_q.req.ctx;
-  assign log_op_o   = step_valid_q ? log_op : LogNone;
-  assign log_page_o = step_walk_q.gpa[PaWidth-1:12];
+  logic unused_epml;  // no step logs to it yet
+  assign unused_epml = ^{epml_i, epml_slot_i};
+
+  // A page-reference record comes with each answer, unless the page was only looked for again.
+  always_comb begin
+    log_ops_o.pml  = step_valid_q ? log_op : LogNone;
+    log_ops_o.epml = LogNone;
+    log_ops_o.prl  = rsp_valid_o && (rsp_o.fault.kind == FaultNone) && regs_q.ctrl[CtrlPrlEn] && !step_miss_q.held;
+    log_record_o   = '{gpa_page: walk_d.gpa[PaWidth-1:12], gva_page: step_miss_q.req.gva[63:12], buffer: '0};
+  end
 
   assign rsp_valid_o   = step_valid_q && done;
   assign rsp_bank_o    = step_miss_q.bank;

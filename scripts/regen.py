@@ -64,7 +64,10 @@ def mask(reg, writable):
 def access(node):
     if not node.is_sw_writable:
         return "read-only"
-    return "write 1 to clear" if node.get_property("onwrite") is not None else "read, write"
+    on_write = node.get_property("onwrite")
+    if on_write is None:
+        return "read, write"
+    return "a write clears" if on_write.name == "wclr" else "write 1 to clear"
 
 
 def bits(field):

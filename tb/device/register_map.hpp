@@ -71,6 +71,13 @@ enum class Host : std::uint32_t {
   PmlWatermark = 0x050,
   Events = 0x058,
   LogErrorRec = 0x060,
+  PrlAddr = 0x080,
+  PrlAddr2 = 0x088,
+  PrlIndex = 0x090,
+  PrlWatermark = 0x098,
+  PrlTarget = 0x0a0,
+  PrlDrops = 0x0a8,
+  PrlStatus = 0x0b0,
   Counters = 0x100,
   Vseg = 0x400,     // VMM segment n at + kVsegStride * n, registers Seg
   Vfilter = 0x600,  // lane n at + 8 * n
@@ -86,13 +93,17 @@ enum class Guest : std::uint32_t {
   Gcommit = 0x028,
   Gseg = 0x040,     // registers Seg
   Gfilter = 0x060,  // lane n at + 8 * n
+  EpmlCtrl = 0x080,
+  EpmlAddr = 0x088,
+  EpmlIndex = 0x090,
+  EpmlWatermark = 0x098,
 };
 constexpr std::uint32_t guest(unsigned ctx, Guest r) {
   return kHostBase + ctx * kHostStride + kGuestPage + static_cast<std::uint32_t>(r);
 }
 
-// Registers of a segment, of the guest or of the VMM.
-enum class Seg : std::uint32_t { Base = 0x00, Limit = 0x08, Offset = 0x10, Attr = 0x18 };
+// Registers of a segment, of the guest or of the VMM; only the latter has a bitmap.
+enum class Seg : std::uint32_t { Base = 0x00, Limit = 0x08, Offset = 0x10, Attr = 0x18, Bitmap = 0x20 };
 inline constexpr std::uint32_t kVsegStride = 0x040;
 constexpr std::uint32_t gseg(unsigned ctx, Seg r) { return guest(ctx, Guest::Gseg) + static_cast<std::uint32_t>(r); }
 constexpr std::uint32_t gfilter(unsigned ctx, unsigned lane) { return guest(ctx, Guest::Gfilter) + 8 * lane; }
@@ -161,12 +172,27 @@ constexpr std::uint32_t sync(unsigned ctx, Sync r) {
 
 // CTRL of these registers.
 constexpr std::uint64_t ctrl_word(const ContextRegs& r) {
-  const bool bits[] = {r.virt, r.ept_en, r.wp,   r.nxe,         r.pge,       r.pcide,  r.smep,
-                       r.smap, r.pke,    r.la57, r.mbe,         r.advinfo,   r.shadow, r.pml_en,
-                       false,  false,    false,  r.seg_promote, r.vseg_miss, r.page1g};
+  const bool bits[] = {r.virt,   r.ept_en,     r.wp,         r.nxe,         r.pge,       r.pcide,  r.smep,
+                       r.smap,   r.pke,        r.la57,       r.mbe,         r.advinfo,   r.shadow, r.pml_en,
+                       r.prl_en, r.prl_double, r.seg_log_en, r.seg_promote, r.vseg_miss, r.page1g};
   std::uint64_t word = 0;
   for (unsigned i = 0; i < sizeof bits; ++i) word |= std::uint64_t{bits[i]} << i;
   return word;
+}
+
+// EPML_CTRL of these registers.
+constexpr std::uint64_t epml_ctrl_word(const GuestRegs& r) {
+  return std::uint64_t{r.epml_en} | std::uint64_t{r.epml_trigger_ept} << 1;
+}
+
+// The live index of a log.
+constexpr std::uint32_t index(unsigned ctx, Log log) {
+  switch (log) {
+    case Log::Pml: return host(ctx, Host::PmlIndex);
+    case Log::Prl: return host(ctx, Host::PrlIndex);
+    case Log::Epml: return guest(ctx, Guest::EpmlIndex);
+  }
+  return 0;
 }
 
 }  // namespace vmmu::tb::reg

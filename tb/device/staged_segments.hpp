@@ -1,5 +1,5 @@
-// The staged registers of segments and filters. Most register sets leave them alone, so that only those whose value
-// differs from the one last written are written.
+// The staged registers of segments, filters, and the logs beside PML. Most register sets leave them alone, so that only
+// those whose value differs from the one last written are written.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,15 @@ namespace vmmu::tb {
 
 class StagedSegments {
  public:
-  // After reset all of them are 0.
+  // After reset all of them are 0, except watermarks.
   void reset() { words_.clear(); }
 
   // Calls `write(address, word)` for each register of the context that has to change.
   template <class Write>
   void stage(unsigned ctx, const ContextRegs& regs, Write write) {
     using reg::Seg;
-    const auto put = [&](std::uint32_t addr, std::uint64_t word) {
-      std::uint64_t& last = words_[addr];
+    const auto put = [&](std::uint32_t addr, std::uint64_t word, std::uint64_t after_reset = 0) {
+      std::uint64_t& last = words_.emplace(addr, after_reset).first->second;
       if (last == word) return;
       write(addr, word);
       last = word;
@@ -37,6 +37,17 @@ class StagedSegments {
       put(reg::gfilter(ctx, lane), regs.gfilter.lanes[lane]);
       put(reg::vfilter(ctx, lane), regs.vfilter.lanes[lane]);
     }
+    using reg::Guest;
+    using reg::Host;
+    constexpr std::uint64_t kNoWatermark = 0xffff;
+    put(reg::host(ctx, Host::PrlAddr), regs.prl_addr);
+    put(reg::host(ctx, Host::PrlAddr2), regs.prl_addr2);
+    put(reg::host(ctx, Host::PrlWatermark), regs.prl_watermark, kNoWatermark);
+    put(reg::host(ctx, Host::PrlTarget), regs.prl_target);
+    put(reg::guest(ctx, Guest::EpmlCtrl), reg::epml_ctrl_word(regs));
+    put(reg::guest(ctx, Guest::EpmlAddr), regs.epml_addr);
+    put(reg::guest(ctx, Guest::EpmlWatermark), regs.epml_watermark, kNoWatermark);
+    for (unsigned n = 0; n < kMaxVmmSegments; ++n) put(reg::vseg(ctx, n, Seg::Bitmap), regs.vseg_bitmap[n]);
   }
 
  private:

@@ -36,6 +36,9 @@ struct PresetInfo {
   constexpr unsigned num_vmm_segments() const { return values[12]; }
   constexpr unsigned num_walks() const { return values[13]; }
   constexpr unsigned shadow_roots() const { return values[20]; }
+  constexpr bool has_prl() const { return values[30] != 0; }
+  constexpr bool has_epml() const { return values[31] != 0; }
+  constexpr bool has_seg_log() const { return values[32] != 0; }
 };
 
 // Position = number of the preset.
@@ -43,15 +46,15 @@ inline constexpr std::array<PresetInfo, 4> kPresets = {{
     {Preset::Paper, "paper", {1, 2, 52, 16, 4, 8,  4, 4,     128, 4,     // up to L2Ways
                               0, 0, 1,  1,  2, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
                               0, 0, 0,  0,  0, 0,  0,                    // caches of the walker
-                              0, 0, 0,  0,  0}},
+                              0, 0, 1,  1,  1}},
     {Preset::Server, "server", {1,   4, 52, 16, 4, 8,  4, 8,     256, 8,     // up to L2Ways
                                 0,   0, 4,  8,  8, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
                                 0,   0, 0,  0,  0, 0,  0,                    // caches of the walker
-                                128, 4, 0,  0,  0}},
+                                128, 4, 1,  1,  1}},
     {Preset::ServerBig, "server-big", {1,   4, 52, 16, 4, 8,  4, 8,     256, 8,     // up to L2Ways
                                        0,   0, 4,  8,  8, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
                                        0,   0, 0,  0,  0, 0,  0,                    // caches of the walker
-                                       128, 4, 0,  0,  0}},
+                                       128, 4, 1,  1,  1}},
     {Preset::Tiny, "tiny", {1, 2, 40, 1, 8, 1, 4, 2,     16, 4,     // up to L2Ways
                             0, 0, 2,  2, 2, 8, 4, 16384, 0,  0, 0,  // up to ShadowRoots
                             0, 0, 0,  0, 0, 0, 0,                   // caches of the walker

@@ -117,6 +117,9 @@ void AxilBench::stage(unsigned ctx, const ContextRegs& regs) {
   put(register_named("FAULT_TARGET"), ctx, regs.fault_target);
   put(register_named("PML_ADDR"), ctx, regs.pml_addr);
   put(register_named("PML_WATERMARK"), ctx, regs.pml_watermark);
+  put(register_named("PRL_ADDR"), ctx, regs.prl_addr);
+  put(register_named("PRL_ADDR2"), ctx, regs.prl_addr2);
+  put(register_named("PRL_WATERMARK"), ctx, regs.prl_watermark);
 }
 
 AxiResp AxilBench::commit(unsigned ctx) { return write(address_of("COMMIT", ctx), 1); }

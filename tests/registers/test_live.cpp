@@ -6,7 +6,17 @@ using namespace vmmu::tb;
 
 namespace {
 
-enum : std::uint32_t { kCommitRejected = 1, kPmlWatermark = 2, kLogError = 16, kWatchdog = 128 };
+enum : std::uint32_t {
+  kCommitRejected = 1,
+  kPmlWatermark = 2,
+  kPrlFull = 4,
+  kPrlWatermark = 8,
+  kLogError = 16,
+  kWatchdog = 128
+};
+enum : std::uint32_t { kSecondInUse = 1, kFirstFull = 2, kSecondFull = 4 };  // PRL_STATUS
+constexpr HostPhys kPrlPage{0x91000000};
+constexpr HostPhys kPrlPage2{0x92000000};
 
 // Context 0 logs; every page of it can be written once with one record for each table page before it.
 struct LoggingWorld {
@@ -36,6 +46,41 @@ struct LoggingWorld {
     bench.cycles(100);
     CHECK(bench.get(address_of("EVENTS")) == kLogError);
     bench.put(address_of("EVENTS"), kLogError);
+  }
+
+  AxilBench bench;
+  PageTables tables;
+  ContextRegs regs;
+
+ private:
+  unsigned pages_ = 0;
+};
+
+// A native context with a page-reference log.
+struct PrlWorld {
+  PrlWorld() : tables(tables_of(0), bench.words()) {
+    REQUIRE(tables.map(kPage, kFrame) == MapError::None);
+    regs = tables.regs(plain_regs());
+    regs.prl_en = true;
+    regs.prl_addr = kPrlPage.value;
+    regs.prl_addr2 = kPrlPage2.value;
+    bench.activate(0, regs);
+  }
+
+  // So many reads of pages that were not read before.
+  void refer(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+      ++pages_;
+      REQUIRE(tables.map(latest(), {referred(pages_ - 1)}) == MapError::None);
+      CHECK_FALSE(bench.translate(latest()).fault);
+    }
+  }
+  GuestVirt latest() const { return {kPage.value + 0x1000 * pages_}; }
+  // What the log has to hold for such a read, from 0 on, and what a slot of a buffer holds.
+  std::uint64_t referred(unsigned number) const { return 0x12340000 + 0x1000 * number; }
+  std::uint64_t record(unsigned buffer, unsigned slot) {
+    bench.get(address_of("PRL_INDEX"));  // waits until memory has it
+    return bench.words().peek({(buffer == 0 ? kPrlPage : kPrlPage2).value + 8 * slot});
   }
 
   AxilBench bench;
@@ -95,7 +140,112 @@ TEST_CASE("PML_INDEX: a write acts without COMMIT and records go where it says",
   w.write_page(0x55555);
   const std::uint32_t index = w.bench.get(address_of("PML_INDEX"));
   REQUIRE(index < 300);
-  CHECK(w.bench.words().read({kPmlPage.value + 8 * (index + 1)}) == 0x55555000);
+  CHECK(w.bench.words().peek({kPmlPage.value + 8 * (index + 1)}) == 0x55555000);
+}
+
+TEST_CASE("PRL: records go down from PRL_INDEX to 1, then they are dropped until PRL_INDEX is written",
+          "[registers][prl]") {
+  PrlWorld w;
+  w.bench.put(address_of("PRL_INDEX"), 2);
+  w.refer(4);
+  CHECK(w.bench.get(address_of("PRL_INDEX")) == 0);
+  CHECK(w.bench.get(address_of("PRL_DROPS")) == 2);
+  CHECK(w.bench.get(address_of("PRL_STATUS")) == kFirstFull);
+  CHECK(w.bench.get(address_of("EVENTS")) == kPrlFull);
+  CHECK(w.record(0, 2) == w.referred(0));
+  CHECK(w.record(0, 1) == w.referred(1));
+  CHECK(w.record(0, 0) == 0);
+  w.bench.put(address_of("EVENTS"), kPrlFull);
+  w.refer(1);
+  CHECK(w.bench.get(address_of("EVENTS")) == 0);  // told once
+  w.bench.put(address_of("PRL_INDEX"), 1);
+  CHECK(w.bench.get(address_of("PRL_STATUS")) == 0);
+  w.refer(2);
+  CHECK(w.bench.get(address_of("EVENTS")) == kPrlFull);
+  CHECK(w.record(0, 1) == w.referred(5));
+  CHECK(w.bench.get(address_of("PRL_DROPS")) == 4);
+  w.bench.put(address_of("PRL_DROPS"), 77);
+  CHECK(w.bench.get(address_of("PRL_DROPS")) == 0);
+}
+
+TEST_CASE("PRL: two buffers in turn, all slots, and drops only while both are full", "[registers][prl]") {
+  PrlWorld w;
+  w.regs.prl_double = true;
+  w.bench.activate(0, w.regs);
+  w.bench.put(address_of("PRL_INDEX"), 1);
+  w.refer(2);
+  CHECK(w.bench.get(address_of("PRL_INDEX")) == 511);
+  CHECK(w.bench.get(address_of("PRL_STATUS")) == (kSecondInUse | kFirstFull));
+  CHECK(w.bench.get(address_of("EVENTS")) == kPrlFull);
+  w.bench.put(address_of("EVENTS"), kPrlFull);
+  CHECK(w.record(0, 1) == w.referred(0));
+  CHECK(w.record(0, 0) == w.referred(1));
+  w.refer(1);
+  CHECK(w.record(1, 511) == w.referred(2));
+  w.bench.put(address_of("PRL_INDEX"), 0);  // arms nothing
+  w.refer(3);
+  CHECK(w.record(1, 0) == w.referred(3));
+  CHECK(w.bench.get(address_of("PRL_STATUS")) == (kSecondInUse | kFirstFull | kSecondFull));
+  CHECK(w.bench.get(address_of("PRL_DROPS")) == 2);
+  CHECK(w.bench.get(address_of("EVENTS")) == kPrlFull);
+  w.bench.put(address_of("PRL_STATUS"), kFirstFull);
+  CHECK(w.bench.get(address_of("PRL_STATUS")) == kSecondFull);
+  CHECK(w.bench.get(address_of("PRL_INDEX")) == 511);
+  w.refer(1);
+  CHECK(w.record(0, 511) == w.referred(6));
+  CHECK(w.bench.get(address_of("PRL_INDEX")) == 510);
+}
+
+TEST_CASE("PRL: the watermark event comes when the index has counted down to it", "[registers][prl]") {
+  PrlWorld w;
+  w.regs.prl_watermark = 509;
+  w.bench.activate(0, w.regs);
+  w.refer(1);
+  CHECK(w.bench.get(address_of("PRL_INDEX")) == 510);
+  CHECK(w.bench.get(address_of("EVENTS")) == 0);
+  w.refer(1);
+  CHECK(w.bench.get(address_of("PRL_INDEX")) == 509);
+  CHECK(w.bench.get(address_of("EVENTS")) == kPrlWatermark);
+}
+
+TEST_CASE("PRL: hits, faults and re-walks of a page that is still held leave no record", "[registers][prl]") {
+  PrlWorld w;
+  w.refer(1);
+  CHECK(w.bench.get(address_of("PRL_INDEX")) == 510);
+  w.bench.translate(w.latest());
+  CHECK(w.bench.translate({0x70000000}).fault);
+  CHECK(w.bench.translate(w.latest(), 0, Op::Write).walked);  // the entry was made by a read of a clean page
+  CHECK(w.bench.get(address_of("PRL_INDEX")) == 510);
+  REQUIRE(w.bench.invalidate({InvOp::All}));
+  w.bench.translate(w.latest());
+  CHECK(w.bench.get(address_of("PRL_INDEX")) == 509);
+}
+
+TEST_CASE("PRL: a record that memory refuses raises the log error, and the log drops until that is cleared",
+          "[registers][prl]") {
+  PrlWorld w;
+  w.bench.memory().inject_error({kPrlPage.value + 8 * 511}, 1);
+  w.refer(3);
+  CHECK(w.bench.get(address_of("PRL_INDEX")) == 511);
+  CHECK(w.bench.get(address_of("EVENTS")) == kLogError);
+  CHECK(w.bench.get(register_named("LOG_ERROR_REC"), 0) == w.referred(0));
+  CHECK(w.bench.get(address_of("PRL_DROPS")) == 2);
+  w.bench.put(address_of("EVENTS"), kLogError);
+  w.refer(1);
+  CHECK(w.record(0, 511) == w.referred(3));
+}
+
+TEST_CASE("GUEST_EVENTS: writing one clears that bit and no other", "[registers][events]") {
+  AxilBench bench;
+  for (unsigned tries = 0; tries < 2; ++tries) {
+    bench.put(register_named("GSEG_LIMIT"), 0, ~std::uint64_t{0xfff});
+    bench.put(register_named("GSEG_OFFSET"), 0, 0x2000);
+    CHECK(bench.write(address_of("GCOMMIT"), 1) == AxiResp::Okay);
+    bench.put(address_of("GUEST_EVENTS"), 3);
+    CHECK(bench.get(address_of("GUEST_EVENTS")) == 4);
+    bench.put(address_of("GUEST_EVENTS"), 4);
+    CHECK(bench.get(address_of("GUEST_EVENTS")) == 0);
+  }
 }
 
 TEST_CASE("counters: they count their own context, and FREEZE stops them all", "[registers][counters]") {

@@ -101,8 +101,9 @@ TEST_CASE("registers: the words of a 64-bit register are written one without the
     CHECK(bench.get(info, ctx, index) == (0x4444444433333333 & info.writable));
     ++checked;
   });
-  // CR3, EPTP, PML_ADDR, INV_ADDR, BASE, LIMIT and OFFSET of a guest and four VMM segments, two filters, shadow roots
-  CHECK(checked == (4 + 3 * 5 + 8 + 2 * 8) * contexts());
+  // CR3, EPTP, PML_ADDR, two of PRL, EPML_ADDR, INV_ADDR, BASE, LIMIT and OFFSET of a guest and four VMM segments, four
+  // bitmaps, two filters, shadow roots
+  CHECK(checked == (7 + 3 * 5 + 4 + 8 + 2 * 8) * contexts());
 }
 
 TEST_CASE("registers: a read-only register refuses writes and keeps its value", "[registers]") {

@@ -1,4 +1,5 @@
 // COMMIT: every reason of rejection, and a COMMIT that comes too early.
+#include "device/register_map.hpp"
 #include "worlds.hpp"
 
 using namespace vmmu;
@@ -58,14 +59,57 @@ class World {
 
 }  // namespace
 
-TEST_CASE("COMMIT rejects each reserved bit of CTRL as unsupported", "[registers][commit]") {
+TEST_CASE("COMMIT rejects a page of the page-reference log beyond MAXPHYADDR if it is used", "[registers][commit]") {
   World w;
-  for (const unsigned bit : {14u, 15u, 16u}) {
-    INFO("bit " << bit);
-    w.bench.put(address_of("CTRL"), w.bench.get(address_of("CTRL")) | 1u << bit);
-    w.check_commit(Reject::Unsupported);
-    w.check_still_good();
+  for (const unsigned bit : {40u, 52u, 63u}) {
+    ContextRegs bad = w.good;
+    bad.prl_en = true;
+    bad.prl_addr = std::uint64_t{1} << bit;
+    w.check_rejected(bad, Reject::PrlAddr);
+    bad.prl_addr = 0;
+    bad.prl_addr2 = std::uint64_t{1} << bit;
+    w.bench.activate(0, bad);
+    bad.prl_double = true;
+    w.check_rejected(bad, Reject::PrlAddr);
+    bad.prl_en = false;
+    w.bench.activate(0, bad);
   }
+}
+
+TEST_CASE("COMMIT rejects a dirty bitmap of which a word lies beyond MAXPHYADDR", "[registers][commit]") {
+  World w;
+  constexpr std::uint64_t kLimit = std::uint64_t{1} << 40;  // good.maxphyaddr
+  ContextRegs bad = w.good;
+  bad.seg_log_en = true;
+  w.bench.stage(0, bad);
+  // 512 words of 64 pages are one page of bitmap; one page more needs a word of the next.
+  constexpr std::uint64_t kOneBitmapPage = 512 * 64 * 4096;
+  const auto segment = [&](std::uint64_t bytes, std::uint64_t bitmap) {
+    w.bench.put(register_named("VSEG_BASE"), 0, 0x8000000, 2);
+    w.bench.put(register_named("VSEG_LIMIT"), 0, 0x8000000 + bytes, 2);
+    w.bench.put(register_named("VSEG_BITMAP"), 0, bitmap, 2);
+  };
+  const auto accepted = [&] {
+    CHECK(w.bench.commit(0) == AxiResp::Okay);
+    CHECK(w.bench.reason(0) == Reject::None);
+  };
+  for (const std::uint64_t far : {kLimit, std::uint64_t{1} << 63, std::uint64_t{0} - 4096}) {
+    segment(0x1000, far);
+    w.check_commit(Reject::Bitmap);
+  }
+  segment(kOneBitmapPage, kLimit - 4096);
+  accepted();
+  segment(kOneBitmapPage + 4096, kLimit - 4096);
+  w.check_commit(Reject::Bitmap);
+  segment(kOneBitmapPage + 4096, kLimit - 8192);
+  accepted();
+  segment(0, kLimit);  // an empty segment has no bitmap
+  accepted();
+  segment(0x1000, kLimit);
+  w.check_commit(Reject::Bitmap);
+  bad.seg_log_en = false;
+  w.bench.put(register_named("CTRL"), 0, reg::ctrl_word(bad));
+  accepted();
 }
 
 TEST_CASE("COMMIT rejects EPT without virtualization", "[registers][commit]") {

@@ -450,6 +450,14 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_HOST__EVENTS__PML_WATERMARK_bp 1
 #define VMMU_HOST__EVENTS__PML_WATERMARK_bw 1
 #define VMMU_HOST__EVENTS__PML_WATERMARK_reset 0x0
+#define VMMU_HOST__EVENTS__PRL_FULL_bm 0x4
+#define VMMU_HOST__EVENTS__PRL_FULL_bp 2
+#define VMMU_HOST__EVENTS__PRL_FULL_bw 1
+#define VMMU_HOST__EVENTS__PRL_FULL_reset 0x0
+#define VMMU_HOST__EVENTS__PRL_WATERMARK_bm 0x8
+#define VMMU_HOST__EVENTS__PRL_WATERMARK_bp 3
+#define VMMU_HOST__EVENTS__PRL_WATERMARK_bw 1
+#define VMMU_HOST__EVENTS__PRL_WATERMARK_reset 0x0
 #define VMMU_HOST__EVENTS__LOG_ERROR_bm 0x10
 #define VMMU_HOST__EVENTS__LOG_ERROR_bp 4
 #define VMMU_HOST__EVENTS__LOG_ERROR_bw 1
@@ -472,6 +480,56 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_HOST__LOG_ERROR_REC__RECORD_bp 0
 #define VMMU_HOST__LOG_ERROR_REC__RECORD_bw 64
 #define VMMU_HOST__LOG_ERROR_REC__RECORD_reset 0x0
+
+// reg - vmmu_host::prl_addr
+#define VMMU_HOST__PRL_ADDR__PAGE_bm 0xfffffffffffff000
+#define VMMU_HOST__PRL_ADDR__PAGE_bp 12
+#define VMMU_HOST__PRL_ADDR__PAGE_bw 52
+#define VMMU_HOST__PRL_ADDR__PAGE_reset 0x0
+
+// reg - vmmu_host::prl_addr2
+#define VMMU_HOST__PRL_ADDR2__PAGE_bm 0xfffffffffffff000
+#define VMMU_HOST__PRL_ADDR2__PAGE_bp 12
+#define VMMU_HOST__PRL_ADDR2__PAGE_bw 52
+#define VMMU_HOST__PRL_ADDR2__PAGE_reset 0x0
+
+// reg - vmmu_host::prl_index
+#define VMMU_HOST__PRL_INDEX__INDEX_bm 0xffff
+#define VMMU_HOST__PRL_INDEX__INDEX_bp 0
+#define VMMU_HOST__PRL_INDEX__INDEX_bw 16
+#define VMMU_HOST__PRL_INDEX__INDEX_reset 0x1ff
+
+// reg - vmmu_host::prl_watermark
+#define VMMU_HOST__PRL_WATERMARK__WATERMARK_bm 0xffff
+#define VMMU_HOST__PRL_WATERMARK__WATERMARK_bp 0
+#define VMMU_HOST__PRL_WATERMARK__WATERMARK_bw 16
+#define VMMU_HOST__PRL_WATERMARK__WATERMARK_reset 0xffff
+
+// reg - vmmu_host::prl_target
+#define VMMU_HOST__PRL_TARGET__TARGET_bm 0xffffffff
+#define VMMU_HOST__PRL_TARGET__TARGET_bp 0
+#define VMMU_HOST__PRL_TARGET__TARGET_bw 32
+#define VMMU_HOST__PRL_TARGET__TARGET_reset 0x0
+
+// reg - vmmu_host::prl_drops
+#define VMMU_HOST__PRL_DROPS__COUNT_bm 0xffffffff
+#define VMMU_HOST__PRL_DROPS__COUNT_bp 0
+#define VMMU_HOST__PRL_DROPS__COUNT_bw 32
+#define VMMU_HOST__PRL_DROPS__COUNT_reset 0x0
+
+// reg - vmmu_host::prl_status
+#define VMMU_HOST__PRL_STATUS__IN_USE_bm 0x1
+#define VMMU_HOST__PRL_STATUS__IN_USE_bp 0
+#define VMMU_HOST__PRL_STATUS__IN_USE_bw 1
+#define VMMU_HOST__PRL_STATUS__IN_USE_reset 0x0
+#define VMMU_HOST__PRL_STATUS__FULL_bm 0x2
+#define VMMU_HOST__PRL_STATUS__FULL_bp 1
+#define VMMU_HOST__PRL_STATUS__FULL_bw 1
+#define VMMU_HOST__PRL_STATUS__FULL_reset 0x0
+#define VMMU_HOST__PRL_STATUS__FULL2_bm 0x4
+#define VMMU_HOST__PRL_STATUS__FULL2_bp 2
+#define VMMU_HOST__PRL_STATUS__FULL2_bw 1
+#define VMMU_HOST__PRL_STATUS__FULL2_reset 0x0
 
 // reg - vmmu_host::cnt_requests
 #define VMMU_HOST__CNT_REQUESTS__COUNT_bm 0xffffffffffff
@@ -691,13 +749,21 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_VSEG__ATTR__EXECUTABLE_bw 1
 #define VMMU_VSEG__ATTR__EXECUTABLE_reset 0x0
 
+// reg - vmmu_vseg::bitmap
+#define VMMU_VSEG__BITMAP__PAGE_bm 0xfffffffffffff000
+#define VMMU_VSEG__BITMAP__PAGE_bp 12
+#define VMMU_VSEG__BITMAP__PAGE_bw 52
+#define VMMU_VSEG__BITMAP__PAGE_reset 0x0
+
 // regfile - vmmu_vseg
 typedef struct __attribute__ ((__packed__)) {
     uint64_t base;
     uint64_t limit;
     uint64_t offset;
     uint32_t attr;
-    uint8_t RESERVED_1c_3f[0x24];
+    uint8_t RESERVED_1c_1f[0x4];
+    uint64_t bitmap;
+    uint8_t RESERVED_28_3f[0x18];
 } vmmu_vseg__stride40_t;
 
 // reg - vmmu_host::vfilter
@@ -802,7 +868,19 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t events;
     uint8_t RESERVED_5c_5f[0x4];
     uint64_t log_error_rec;
-    uint8_t RESERVED_68_ff[0x98];
+    uint8_t RESERVED_68_7f[0x18];
+    uint64_t prl_addr;
+    uint64_t prl_addr2;
+    uint32_t prl_index;
+    uint8_t RESERVED_94_97[0x4];
+    uint32_t prl_watermark;
+    uint8_t RESERVED_9c_9f[0x4];
+    uint32_t prl_target;
+    uint8_t RESERVED_a4_a7[0x4];
+    uint32_t prl_drops;
+    uint8_t RESERVED_ac_af[0x4];
+    uint32_t prl_status;
+    uint8_t RESERVED_b4_ff[0x4c];
     uint64_t cnt_requests;
     uint64_t cnt_l1_hits;
     uint64_t cnt_l1_misses;
@@ -879,6 +957,14 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_GUEST__INV_STATUS__ERROR_reset 0x0
 
 // reg - vmmu_guest::guest_events
+#define VMMU_GUEST__GUEST_EVENTS__EPML_FULL_bm 0x1
+#define VMMU_GUEST__GUEST_EVENTS__EPML_FULL_bp 0
+#define VMMU_GUEST__GUEST_EVENTS__EPML_FULL_bw 1
+#define VMMU_GUEST__GUEST_EVENTS__EPML_FULL_reset 0x0
+#define VMMU_GUEST__GUEST_EVENTS__EPML_WATERMARK_bm 0x2
+#define VMMU_GUEST__GUEST_EVENTS__EPML_WATERMARK_bp 1
+#define VMMU_GUEST__GUEST_EVENTS__EPML_WATERMARK_bw 1
+#define VMMU_GUEST__GUEST_EVENTS__EPML_WATERMARK_reset 0x0
 #define VMMU_GUEST__GUEST_EVENTS__GCOMMIT_REJECTED_bm 0x4
 #define VMMU_GUEST__GUEST_EVENTS__GCOMMIT_REJECTED_bp 2
 #define VMMU_GUEST__GUEST_EVENTS__GCOMMIT_REJECTED_bw 1
@@ -932,6 +1018,34 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_GUEST__GFILTER__BITS_bw 64
 #define VMMU_GUEST__GFILTER__BITS_reset 0x0
 
+// reg - vmmu_guest::epml_ctrl
+#define VMMU_GUEST__EPML_CTRL__ENABLE_bm 0x1
+#define VMMU_GUEST__EPML_CTRL__ENABLE_bp 0
+#define VMMU_GUEST__EPML_CTRL__ENABLE_bw 1
+#define VMMU_GUEST__EPML_CTRL__ENABLE_reset 0x0
+#define VMMU_GUEST__EPML_CTRL__TRIGGER_bm 0x2
+#define VMMU_GUEST__EPML_CTRL__TRIGGER_bp 1
+#define VMMU_GUEST__EPML_CTRL__TRIGGER_bw 1
+#define VMMU_GUEST__EPML_CTRL__TRIGGER_reset 0x0
+
+// reg - vmmu_guest::epml_addr
+#define VMMU_GUEST__EPML_ADDR__PAGE_bm 0xffffffffff000
+#define VMMU_GUEST__EPML_ADDR__PAGE_bp 12
+#define VMMU_GUEST__EPML_ADDR__PAGE_bw 40
+#define VMMU_GUEST__EPML_ADDR__PAGE_reset 0x0
+
+// reg - vmmu_guest::epml_index
+#define VMMU_GUEST__EPML_INDEX__INDEX_bm 0xffff
+#define VMMU_GUEST__EPML_INDEX__INDEX_bp 0
+#define VMMU_GUEST__EPML_INDEX__INDEX_bw 16
+#define VMMU_GUEST__EPML_INDEX__INDEX_reset 0x1ff
+
+// reg - vmmu_guest::epml_watermark
+#define VMMU_GUEST__EPML_WATERMARK__WATERMARK_bm 0xffff
+#define VMMU_GUEST__EPML_WATERMARK__WATERMARK_bp 0
+#define VMMU_GUEST__EPML_WATERMARK__WATERMARK_bw 16
+#define VMMU_GUEST__EPML_WATERMARK__WATERMARK_reset 0xffff
+
 // regfile - vmmu_guest
 typedef struct __attribute__ ((__packed__)) {
     uint64_t inv_addr;
@@ -951,6 +1065,12 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t gseg_attr;
     uint8_t RESERVED_5c_5f[0x4];
     uint64_t gfilter[4];
+    uint32_t epml_ctrl;
+    uint8_t RESERVED_84_87[0x4];
+    uint64_t epml_addr;
+    uint32_t epml_index;
+    uint8_t RESERVED_94_97[0x4];
+    uint32_t epml_watermark;
 } vmmu_guest_t;
 
 // regfile - vmmu_context
@@ -958,7 +1078,7 @@ typedef struct __attribute__ ((__packed__)) {
     vmmu_host_t host;
     uint8_t RESERVED_824_fff[0x7dc];
     vmmu_guest_t guest;
-    uint8_t RESERVED_1080_1fff[0xf80];
+    uint8_t RESERVED_109c_1fff[0xf64];
 } vmmu_context__stride2000_t;
 
 // addrmap - vmmu
