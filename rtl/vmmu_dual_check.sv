@@ -32,10 +32,11 @@ module vmmu_dual_check
   localparam int unsigned Segments = (Cfg.NumVmmSegments == 0) ? 1 : Cfg.NumVmmSegments;
 
   logic [63:0] gva;
-  logic canonical, promote;
+  logic canonical, promote, seg_log;
   assign gva       = miss_i.req.gva;
   assign canonical = is_canonical(gva[63:47], regs_i.ctrl[CtrlLa57]);
-  assign promote   = regs_i.ctrl[CtrlSegPromote];
+  assign seg_log   = regs_i.ctrl[CtrlSegLogEn];
+  assign promote   = regs_i.ctrl[CtrlSegPromote] && `VMMU_MUT(273, !seg_log, 1'b1);  // the bitmap has a bit for each 4 KiB
 
   // ---------------------------------------------------------------- guest segment
   seg_match_t guest;
@@ -46,7 +47,7 @@ module vmmu_dual_check
   ) u_guest (
       .clk_i, .rst_ni, .valid_i,
       .page_i(gva[63:12]), .base_i(regs_i.gseg.base), .limit_i(regs_i.gseg.limit), .offset_i(regs_i.gseg.offset),
-      .attr_i(regs_i.gseg.attr), .reserved_pa_i(regs_i.reserved_pa),
+      .attr_i(regs_i.gseg.attr), .bitmap_i('0), .reserved_pa_i(regs_i.reserved_pa),
       .promote_i(promote && (regs_i.gfilter == '0)), .match_o(guest)
   );
   vmmu_escape #(.PageWidth(45)) u_guest_filter (
@@ -64,20 +65,22 @@ module vmmu_dual_check
   logic [Segments-1:0][40:0] base, limit;
   logic [Segments-1:0][51:0] offset;
   seg_attr_t [Segments-1:0]  attr;
+  logic [Segments-1:0][FrameWidth-1:0] bitmap;
   always_comb begin
     for (int unsigned n = 0; n < Segments; n++) begin
       base[n]   = regs_i.vseg[n].base;
       limit[n]  = regs_i.vseg[n].limit;
       offset[n] = regs_i.vseg[n].offset;
       attr[n]   = regs_i.vseg[n].attr;
+      bitmap[n] = regs_i.log.bitmap[n][PaWidth-1:12];
     end
   end
   logic vmm_use, vmm_escaped;
   vmmu_segment #(
-      .NumSegments(Segments), .PageWidth(FrameWidth), .BoundWidth(FrameWidth + 1)
+      .NumSegments(Segments), .PageWidth(FrameWidth), .BoundWidth(FrameWidth + 1), .Bitmaps(Cfg.SegLog)
   ) u_vmm (
       .clk_i, .rst_ni, .valid_i,
-      .page_i(guest.frame), .base_i(base), .limit_i(limit), .offset_i(offset), .attr_i(attr),
+      .page_i(guest.frame), .base_i(base), .limit_i(limit), .offset_i(offset), .attr_i(attr), .bitmap_i(bitmap),
       .reserved_pa_i(regs_i.reserved_pa), .promote_i(promote && (regs_i.vfilter == '0)), .match_o(vmm_o)
   );
   vmmu_escape #(.PageWidth(FrameWidth)) u_vmm_filter (
@@ -113,8 +116,11 @@ module vmmu_dual_check
     if (regs_i.ctrl[CtrlVirt] && !regs_i.ctrl[CtrlShadow] && regs_i.ctrl[CtrlVsegMiss]) nothing_below = 1'b0;
   end
   assign native_o = nothing_below;
+  // With SEG_LOG_EN a write first looks at the bitmap, which a walk does.
+  logic writes_answered;
+  assign writes_answered = vmm_o.attr.w && `VMMU_MUT(274, !seg_log, 1'b1);
   assign allowed = nothing_below ? guest_allowed
-                                 : perm_limit(guest_allowed, vmm_o.attr.r, vmm_o.attr.w, vmm_o.attr.x);
+                                 : perm_limit(guest_allowed, vmm_o.attr.r, writes_answered, vmm_o.attr.x);
 
   // ---------------------------------------------------------------- the answer
   logic guest_passes, found;
@@ -149,7 +155,7 @@ module vmmu_dual_check
   assign filter_hits_o = 2'(guest_checked && guest_escaped) + 2'(vmm_checked && vmm_escaped);
 
   logic unused_bits;
-  assign unused_bits = ^{miss_i, regs_i};
+  assign unused_bits = ^{miss_i, regs_i, guest};
 
   `VMMU_ASSERT(AnswerUsesBothLevels_A, answers_o |-> guest_use && (vmm_use || nothing_below))
   `VMMU_ASSERT(AnswerIsBelowMaxPhyAddr_A, answers_o |-> !guest.beyond && !(vmm_use && vmm_o.beyond))

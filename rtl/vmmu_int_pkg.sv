@@ -32,6 +32,13 @@ package vmmu_int_pkg;
     seg_attr_t    attr;    // u is 0
   } vmm_seg_t;
 
+  // Where the bit of a page stands in the dirty bitmap of the VMM segment that translates it.
+  typedef struct packed {
+    logic               valid;  // there is one: a segment translates it, and SEG_LOG_EN
+    logic [PaWidth-1:3] addr;   // of the word
+    logic [5:0]         bit_no;
+  } bitmap_t;
+
   // What the segments of one level say of one page. Whether the page is escaped is not in it.
   typedef struct packed {
     logic                  any;          // the level has a segment that is not empty: this was a check
@@ -41,6 +48,8 @@ package vmmu_int_pkg;
     seg_attr_t             attr;
     size_e                 size_used;    // largest page to keep when the segment translates
     size_e                 size_unused;  // largest page that meets no segment of the level
+    logic [PaWidth-1:3]    bitmap_addr;  // VMM level: word of the segment's bitmap, and bit in it, of the page
+    logic [5:0]            bitmap_bit;
   } seg_match_t;
 
   // The same after the filter, of the guest segment.
@@ -226,13 +235,18 @@ package vmmu_int_pkg;
   } space_op_t;
 
   // ---------------------------------------------------------------- walks
-  typedef enum logic [2:0] {
-    PhGuestRead  = 3'd0,  // waits for a guest table entry
-    PhNestedRead = 3'd1,  // waits for an EPT entry
-    PhNestedFlag = 3'd2,  // waits for the reply of a swap in an EPT entry
-    PhGuestFlag  = 3'd3,  // waits for the reply of a swap in a guest table entry
-    PhLogWait    = 3'd4,  // parked: waits for room in the log
-    PhRestart    = 3'd5   // parked: starts again from the root
+  typedef enum logic [3:0] {
+    PhGuestRead  = 4'd0,  // waits for a guest table entry
+    PhNestedRead = 4'd1,  // waits for an EPT entry
+    PhNestedFlag = 4'd2,  // waits for the reply of a swap in an EPT entry
+    PhGuestFlag  = 4'd3,  // waits for the reply of a swap in a guest table entry
+    PhLogWait    = 4'd4,  // parked before flags of EPT entries: waits for room in a log, or has it now
+    PhRestart    = 4'd5,  // parked: starts again from the root
+    PhGuestWait  = 4'd6,  // parked before the dirty flag of the guest's entry: the guest's log has room now
+    PhBitmapRead = 4'd7,  // waits for a word of a segment's bitmap
+    PhBitmapSwap = 4'd8,  // waits for the reply of a swap in one
+    PhBitmapWait = 4'd9,  // parked before that swap: waits for room in a log, or has it now
+    PhBuffer     = 4'd10  // parked: room in the guest's log, then translation of the page of its record
   } phase_e;
 
   typedef struct packed {
@@ -266,17 +280,23 @@ package vmmu_int_pkg;
     size_e              gsize;
     size_e              gcap;       // largest page to keep beside the guest segment
     logic               gdirty;     // nothing left to set in the guest leaf on a write
+    logic               gdirties;   // the guest leaf's D will be set
     ept_perm_t          nperm;      // AND over the levels of the last nested translation
     logic [2:0]         emt;
     logic               ipat;
     size_e              nsize;
     size_e              ncap;       // largest page to keep of, or beside, the VMM segments
     logic               ndirty;     // nothing left to set or log in the EPT leaf on a write
-    logic               log_wanted; // the EPT leaf's D will be set, and PML records it
+    logic               ndirties;   // the EPT leaf's D will be set
     logic               log_held;   // room for that record is reserved
     logic [5:1]         gmask;      // guest levels whose flags must be set
     logic [4:1]         nmask;      // EPT levels whose flags must be set
     logic               restarted;
+    bitmap_t            bitmap;     // of the guest-physical address formed last
+    // The guest's log. While the page of its record is translated, the walk itself is kept elsewhere (saved).
+    logic               buffer;     // that translation is under way
+    logic               epml_held;  // room for a record is reserved
+    logic [FrameWidth-1:0] epml_page;  // host page that it goes to; known when held and not `buffer`
   } walk_t;
 
   // Why a step ends its walk. In the order of judging: the first that is set is reported.
@@ -288,6 +308,8 @@ package vmmu_int_pkg;
     logic misconfig;
     logic violation;      // by EPT entries
     logic log_full;
+    logic epml_full;
+    logic buffer_beyond;  // the guest's log is at or above MAXPHYADDR, and nothing translates it
     logic table_write;    // a guest flag must be written, and the table's page is not writable
     // of the guest-physical address that the step forms:
     logic vmm_segment;    // result at or above MAXPHYADDR
@@ -302,6 +324,7 @@ package vmmu_int_pkg;
     logic [63:0]        word;
     logic [PaWidth-1:3] gpa;    // guest entries: the entry's own gPA
     ept_perm_t          nperm;  // guest entries: nested permissions of the table's page
+    bitmap_t            bitmap; // guest entries: of the table's page
   } pending_t;
 
   typedef enum logic [1:0] {

@@ -93,6 +93,8 @@ module vmmu_l2_stage
     logic  cmp_valid_q, cmp_look_q, cmp_fresh_q, cmp_keep_q, cmp_old_q;
     logic  out_valid_q, out_keep_q, out_old_q;
     item_t cmp_q, out_q;
+    logic ok_4k, found_4k, allowed_4k, global_4k, fractured_4k;
+    logic ok_2m, found_2m, allowed_2m, global_2m, fractured_2m;
     logic  enters, leaves, misses, out_ready, looks, in_force, allowed, read_ok, head_looks, reads_again;
     logic  global_page;
     size_e size;
@@ -131,7 +133,10 @@ module vmmu_l2_stage
       end
     end
     always_ff @(posedge clk_i) begin
-      if (misses && out_ready) out_q <= cmp_q;
+      if (misses && out_ready) begin
+        out_q           <= cmp_q;
+        out_q.miss.held <= cmp_q.miss.held || (looks && (found_4k || found_2m));
+      end
       if (misses && out_ready) out_keep_q <= cmp_keep_q && !cover_valid_i;
       else if (cover_valid_i) out_keep_q <= 1'b0;
       if (enters) begin
@@ -146,8 +151,6 @@ module vmmu_l2_stage
     // ---------------------------------------------------------------- storage
     logic [56:12] read_page;
     logic [2:0] access;
-    logic ok_4k, found_4k, allowed_4k, global_4k, fractured_4k;
-    logic ok_2m, found_2m, allowed_2m, global_2m, fractured_2m;
     tlb_data_t data_4k, data_2m;
     assign read_page = reads_again ? cmp_q.miss.req.gva[56:12] : head_i.req.gva[56:12];
     assign access = perm_index(cmp_q.miss.req.op, user_effective(cmp_q.miss.req), ac_effective(cmp_q.miss.req));

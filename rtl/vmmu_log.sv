@@ -6,8 +6,9 @@
 // one in order. The index that software reads moves when memory has acknowledged the record.
 //
 // One entry of the queue holds what one step has to log: up to a record for each log, written in the order PML, EPML,
-// PRL. Held room counts twice: against the index of the log, and against the queue. The last place of the queue is not
-// given to EPML, because a walk that holds room for EPML may have to wait for room for PML.
+// PRL. Held room counts twice: against the index of the log, and against the queue. The last place of the queue is for
+// PML alone, because a walk that holds room for EPML may have to wait for room for PML, and the last but one is not for
+// PRL, whose records may come without end.
 module vmmu_log
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
@@ -71,15 +72,17 @@ module vmmu_log
 
   // ---------------------------------------------------------------- room
   logic [CtxBits-1:0] wctx;
-  logic place_free;
+  logic place_free, place_for_epml, place_for_prl;
   assign wctx       = CtxBits'(walk_ctx_i);
-  assign place_free = held_q < CountWidth'(Cfg.LogQueue);
+  assign place_free     = held_q < CountWidth'(Cfg.LogQueue);
+  assign place_for_epml = held_q < CountWidth'(Cfg.LogQueue - 1);
+  assign place_for_prl  = held_q < CountWidth'(Cfg.LogQueue - 2);
   always_comb begin
     walk_pml_o.full  = (|pml_index_q[wctx][15:9]) || (pml_error_q[wctx] && error_i[wctx]);
     walk_pml_o.room  = !walk_pml_o.full && (16'(pml_held_q[wctx]) <= pml_index_q[wctx]) && place_free;
     walk_epml_o.full = (|epml_index_q[wctx][15:9]) || (epml_error_q[wctx] && error_i[wctx]);
     walk_epml_o.room = !walk_epml_o.full && (16'(epml_held_q[wctx]) <= epml_index_q[wctx]) &&
-                       (held_q < CountWidth'(Cfg.LogQueue - 1));
+                       place_for_epml;
     walk_slot_o      = epml_index_q[wctx][8:0] - 9'(epml_held_q[wctx]);
   end
 
@@ -99,8 +102,8 @@ module vmmu_log
   logic [CountWidth-1:0] count;
   assign walk_logs  = (walk_ops_i.pml == LogPush) || (walk_ops_i.epml == LogPush);
   assign walk_any   = (walk_ops_i.pml != LogNone) || (walk_ops_i.epml != LogNone) || walk_ops_i.prl;
-  assign walk_drop  = walk_ops_i.prl && !walk_logs && !place_free;
-  assign early_push = early_q && !walk_any && place_free;
+  assign walk_drop  = walk_ops_i.prl && !walk_logs && !place_for_prl;
+  assign early_push = early_q && !walk_any && place_for_prl;
   assign early_drop = early_valid_i && early_q && !early_push;
   always_comb begin
     entering = '{

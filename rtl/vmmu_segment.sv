@@ -10,6 +10,7 @@ module vmmu_segment
     parameter int unsigned NumSegments = 1,  // >= 1
     parameter int unsigned PageWidth = 52,   // bits of the input's page number: gVA[63:12] 52, gPA[51:12] 40
     parameter int unsigned BoundWidth = 52,  // of BASE and LIMIT: guest 52, VMM 41, because LIMIT may be 2**52
+    parameter int unsigned Bitmaps = 0,      // 1: the segments have dirty bitmaps
     localparam int unsigned SumWidth = 52    // 64-bit arithmetic without the 12 bits that are 0
 ) (
     input  logic clk_i,   // for assertions only
@@ -21,6 +22,7 @@ module vmmu_segment
     input  logic [NumSegments-1:0][BoundWidth-1:0] limit_i,   // exclusive
     input  logic [NumSegments-1:0][SumWidth-1:0]   offset_i,  // two's complement
     input  seg_attr_t [NumSegments-1:0]            attr_i,
+    input  logic [NumSegments-1:0][FrameWidth-1:0] bitmap_i,  // page numbers; only with Bitmaps
     input  logic [51:32] reserved_pa_i,  // address bits at or above MAXPHYADDR
     input  logic promote_i,              // SEG_PROMOTE_EN, and the level's filter is all zero
     output seg_match_t match_o
@@ -67,6 +69,33 @@ module vmmu_segment
         (offset_i[n][17:0] == '0);
   end
 
+  // ---------------------------------------------------------------- the bit of the page
+  // COMMIT has seen to it that the sum does not wrap.
+  logic [PaWidth-1:3] bitmap_addr;
+  logic [5:0] bitmap_bit;
+  if (Bitmaps != 0) begin : g_bitmap
+    logic [BoundWidth-1:0] first, index;
+    logic [FrameWidth-1:0] bitmap;
+    always_comb begin
+      first  = '0;
+      bitmap = '0;
+      for (int unsigned n = 0; n < NumSegments; n++) begin
+        if (holds[n]) begin
+          first  |= base_i[n];
+          bitmap |= bitmap_i[n];
+        end
+      end
+      index = page - first;
+    end
+    assign bitmap_addr = {bitmap, 9'd0} + (PaWidth - 3)'(index[BoundWidth-1:6]);
+    assign bitmap_bit  = index[5:0];
+  end else begin : g_no_bitmap
+    logic unused_bitmap;
+    assign unused_bitmap = ^bitmap_i;
+    assign bitmap_addr   = '0;
+    assign bitmap_bit    = '0;
+  end
+
   // ---------------------------------------------------------------- the one that holds the page
   logic [SumWidth-1:0] chosen;
   logic chosen_2m, chosen_1g;
@@ -88,6 +117,8 @@ module vmmu_segment
     match_o.frame    = chosen[FrameWidth-1:0];
     match_o.beyond   = (|chosen[SumWidth-1:FrameWidth]) || (|(chosen[39:20] & reserved_pa_i));
 
+    match_o.bitmap_addr = bitmap_addr;
+    match_o.bitmap_bit  = bitmap_bit;
     match_o.size_used = Size4K;
     if (promote_i && chosen_2m) match_o.size_used = Size2M;
     if (promote_i && chosen_1g) match_o.size_used = Size1G;

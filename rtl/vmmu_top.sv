@@ -102,6 +102,9 @@ module vmmu_top
   if ((Cfg.LogQueue < 2) || (Cfg.LogQueue > 16)) begin : g_bad_log
     $error("LogQueue must be 2 to 16");
   end
+  if (((Cfg.Prl != 0) || (Cfg.Epml != 0)) && (Cfg.LogQueue < 4)) begin : g_bad_log_places
+    $error("LogQueue must be 4 or more with Prl or Epml");
+  end
 
   // ---------------------------------------------------------------- lookup
   ctx_live_t [Contexts-1:0] live;
@@ -246,7 +249,7 @@ module vmmu_top
   logic [8:0] epml_slot;
   rsp_t walk_rsp;
   walk_mode_e ev_mode;
-  logic ev_start, ev_restart, ev_timeout, ev_nested, ev_check, ev_filter_hit;
+  logic ev_start, ev_restart, ev_timeout, ev_nested, ev_bitmap, ev_check, ev_filter_hit;
   logic [$clog2(Answers+1)-1:0] waiting;
   logic walk_room;
   // Answers that wait, walks in flight, and one more must fit.
@@ -274,7 +277,7 @@ module vmmu_top
       .cover_valid_i(cover_valid || space_flush), .cover_all_i(cover_all || space_flush), .cover_ctx_i(cover_ctx),
       .covered_live_o(covered_live), .bypass_i(bypass),
       .ev_start_o(ev_start), .ev_mode_o(ev_mode), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout), .ev_check_o(ev_check),
-      .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested),
+      .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested), .ev_bitmap_o(ev_bitmap),
       .active_o(active), .active_ctx_o(active_ctx)
   );
 
@@ -456,10 +459,10 @@ module vmmu_top
       .head_filter_hits_i(head_filter_hits), .head_ctx_i(head.req.ctx),
       .l2_hit_i(l2_hit && early_ready), .l2_miss_i(l2_missed), .l2_ctx_i(l2_rsp.ctx),
       .start_i(ev_start), .mode_i(ev_mode), .restart_i(ev_restart),
-      .guest_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && !ev_nested),
+      .guest_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && !ev_nested && !ev_bitmap),
       .nested_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && ev_nested),
       .swap_i(walk_mem_valid && (walk_mem_req.op == MemCas)),
-      .bitmap_read_i(1'b0),  // there are no segment bitmaps
+      .bitmap_read_i(walk_mem_valid && ev_bitmap && (walk_mem_req.op == MemRead)),
       .check_i(ev_check), .filter_hit_i(ev_filter_hit),
       // There are no caches in the walker.
       .ntlb_hit_i(1'b0), .ntlb_miss_i(1'b0), .guest_psc_hit_i(1'b0), .guest_psc_miss_i(1'b0),

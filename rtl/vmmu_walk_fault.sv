@@ -18,6 +18,7 @@ module vmmu_walk_fault
     input  guest_perm_t gperm_i,        // over the guest levels
     input  logic        is_table_i,     // of the nested walk under way
     input  ept_perm_t   nperm_i,        // what its entries grant
+    input  logic        buffer_i,       // the address is that of the guest's log, written by the MMU for itself
     input  logic        forms_final_i,  // the address that the step forms is the final one
     input  seg_attr_t   attr_i,         // of the VMM segment that holds it
     input  ept_perm_t   target_nperm_i, // of the page of the guest entry whose flag must be written
@@ -48,9 +49,12 @@ module vmmu_walk_fault
   logic [2:0] access;
   assign of_formed    = wrong_i.vmm_denied || wrong_i.vseg_exit || wrong_i.beyond_ept;
   assign final_access = of_formed ? forms_final_i : !(is_table_i || wrong_i.table_write);
-  assign access[0]    = !final_access || (req_i.op == OpRead);
-  assign access[1]    = final_access ? (req_i.op == OpWrite) : (ept_ad_i || wrong_i.table_write);
-  assign access[2]    = final_access && (req_i.op == OpFetch);
+  always_comb begin
+    access[0] = !final_access || (req_i.op == OpRead);
+    access[1] = final_access ? (req_i.op == OpWrite) : (ept_ad_i || wrong_i.table_write);
+    access[2] = final_access && (req_i.op == OpFetch);
+    if (buffer_i) access = 3'b010;
+  end
 
   logic [15:0] violation_code;
   always_comb begin
@@ -61,9 +65,9 @@ module vmmu_walk_fault
     violation_code = '0;
     violation_code[2:0] = access;
     violation_code[6:3] = {ctrl_i[CtrlMbe] && perm.xu, perm.x, perm.w, perm.r};
-    violation_code[7]   = 1'b1;
-    violation_code[8]   = final_access;
-    if (ctrl_i[CtrlAdvInfo] && final_access) violation_code[11:9] = {gperm_i.nx, gperm_i.rw, gperm_i.us};
+    violation_code[7]   = !buffer_i;
+    violation_code[8]   = final_access && !buffer_i;
+    if (ctrl_i[CtrlAdvInfo] && final_access && !buffer_i) violation_code[11:9] = {gperm_i.nx, gperm_i.rw, gperm_i.us};
   end
 
   // ---------------------------------------------------------------- the first of what is wrong
@@ -72,9 +76,14 @@ module vmmu_walk_fault
     fault_o.target = target_i;
     fault_o.gva = req_i.gva;
     fault_o.gva_valid = 1'b1;
-    if (wrong_i.bus) begin
+    // A fault of the guest's log is none of the translation of gva.
+    if (buffer_i) begin
+      fault_o.gva = '0;
+      fault_o.gva_valid = 1'b0;
+    end
+    if (wrong_i.bus || wrong_i.buffer_beyond) begin
       fault_o.kind = FaultBus;
-      fault_o.addr = 64'({word_addr_i, 3'b000});
+      fault_o.addr = wrong_i.buffer_beyond ? 64'(formed_gpa_i) : 64'({word_addr_i, 3'b000});
     end else if (wrong_i.noncanonical) begin
       fault_o.kind = FaultNonCanonical;
     end else if (wrong_i.guest_segment) begin
@@ -93,6 +102,8 @@ module vmmu_walk_fault
       fault_o.addr = `VMMU_MUT(20, 64'(walk_gpa_i), 64'({walk_gpa_i[PaWidth-1:12], req_i.gva[11:0]}));
     end else if (wrong_i.log_full) begin
       fault_o.kind = FaultPmlFull;
+    end else if (wrong_i.epml_full) begin
+      fault_o.kind = FaultEpmlFull;
     end else if (wrong_i.table_write) begin
       fault_o.kind = FaultEptViolation;
       fault_o.code = violation_code;
@@ -103,7 +114,7 @@ module vmmu_walk_fault
       fault_o.addr = 64'(formed_gpa_i);
     end else if (wrong_i.vseg_exit) begin
       fault_o.kind = FaultVsegExit;
-      fault_o.code = {7'd0, final_access, 1'b1, 4'd0, access};
+      fault_o.code = buffer_i ? 16'd2 : {7'd0, final_access, 1'b1, 4'd0, access};
       fault_o.addr = 64'(formed_gpa_i);
     end else if (wrong_i.vmm_denied || wrong_i.beyond_ept) begin
       fault_o.kind = FaultEptViolation;

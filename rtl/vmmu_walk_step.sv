@@ -14,8 +14,10 @@ module vmmu_walk_step
     input  walk_t       walk_i,
     input  pending_t    gpending_i,   // entry of the highest level in walk_i.gmask
     input  pending_t    npending_i,   // entry of the highest level in walk_i.nmask
-    input  logic        log_full_i,   // of the context's PML
-    input  logic        log_room_i,
+    input  walk_t       saved_i,      // the walk itself, while the page of the guest's log is translated
+    input  log_room_t   pml_i,        // of the context
+    input  log_room_t   epml_i,
+    input  logic [8:0]  epml_slot_i,  // of the next record of the guest's log
     // What the VMM segments say of the guest-physical address that this step forms.
     input  seg_match_t  vmm_i,
     input  logic        vmm_use_i,      // one of them translates it
@@ -32,7 +34,11 @@ module vmmu_walk_step
     output pending_t    pending_o,
     output logic        park_o,         // no memory request: the walk comes back by itself
     output logic        restart_o,
-    output log_op_e     log_op_o,
+    output logic        save_o,         // keep saved_o
+    output walk_t       saved_o,
+    output log_op_e     pml_op_o,
+    output log_op_e     epml_op_o,
+    output logic [FrameWidth-1:0] log_page_o,  // guest-physical page that a record is of
     output logic        done_o,         // rsp_o is the answer, the slot is free
     output rsp_t        rsp_o,
     output fill_t       fill_o,
@@ -72,22 +78,34 @@ module vmmu_walk_step
   logic failed;  // the memory reply is an error
   assign failed = (step_i == StepReply) && `VMMU_MUT(21, error_i, 1'b0);
 
-  logic ept_on, ept_ad, pml_on, mbe, shadow, vseg_miss;
+  logic ept_on, ept_ad, pml_on, mbe, shadow, vseg_miss, seg_log, seg_pml, epml_guest, epml_nested;
   assign ept_on    = regs_i.ctrl[CtrlEptEn];
   assign ept_ad    = ept_on && regs_i.eptp[6];
   assign pml_on    = regs_i.ctrl[CtrlPmlEn] && ept_ad;
+  assign seg_log   = regs_i.ctrl[CtrlSegLogEn];
+  assign seg_pml   = regs_i.ctrl[CtrlPmlEn];  // of bitmaps, whatever EPT is
+  // The guest's log is written for the dirty flag of the guest's entry, or for what stands below it.
+  assign epml_guest  = regs_i.log.epml_en && !regs_i.log.epml_ept;
+  assign epml_nested = regs_i.log.epml_en && regs_i.log.epml_ept;
   assign mbe       = regs_i.ctrl[CtrlMbe];
   assign shadow    = regs_i.ctrl[CtrlShadow];
   assign vseg_miss = `VMMU_MUT(81, regs_i.ctrl[CtrlVirt] && !shadow && regs_i.ctrl[CtrlVsegMiss], 1'b0);
 
   logic begins, reply, guest_read, nested_read, guest_flag, nested_flag, log_retry;
+  logic resumes, guest_retry, bitmap_read, bitmap_flag, bitmap_retry, buffer_start;
   assign begins      = (step_i == StepStart) || ((step_i == StepResume) && (walk_i.phase == PhRestart));
   assign reply       = (step_i == StepReply) && !failed;
   assign guest_read  = reply && (walk_i.phase == PhGuestRead);
   assign nested_read = reply && (walk_i.phase == PhNestedRead);
   assign guest_flag  = reply && (walk_i.phase == PhGuestFlag);
   assign nested_flag = reply && (walk_i.phase == PhNestedFlag);
-  assign log_retry   = (step_i == StepResume) && (walk_i.phase == PhLogWait);
+  assign resumes     = step_i == StepResume;
+  assign log_retry   = resumes && (walk_i.phase == PhLogWait);
+  assign guest_retry = resumes && (walk_i.phase == PhGuestWait);
+  assign bitmap_read  = reply && (walk_i.phase == PhBitmapRead);
+  assign bitmap_flag  = reply && (walk_i.phase == PhBitmapSwap);
+  assign bitmap_retry = resumes && (walk_i.phase == PhBitmapWait);
+  assign buffer_start = resumes && (walk_i.phase == PhBuffer);
 
   logic [63:0] gva;
   op_e op;
@@ -122,13 +140,13 @@ module vmmu_walk_step
       .global_o     (global_pg)
   );
 
-  // A guest-physical access to a guest table, not the final one. With EPT A/D flags it counts as a write
+  // A guest-physical access to a guest table, not the final one, nor the write of the guest's log. With EPT A/D flags it counts as a write
   // (SDM 28.3.3.2); a fetch asks for execute of the final address only.
   logic is_table, want_r, want_w, want_x;
-  assign is_table = walk_i.glevel != 3'd0;
-  assign want_r   = is_table || (op == OpRead);
-  assign want_w   = is_table ? `VMMU_MUT(6, ept_ad, 1'b0) : (op == OpWrite);
-  assign want_x   = `VMMU_MUT(7, !is_table, 1'b1) && (op == OpFetch);
+  assign is_table = (walk_i.glevel != 3'd0) && !walk_i.buffer;
+  assign want_r   = is_table || ((op == OpRead) && !walk_i.buffer);
+  assign want_w   = is_table ? `VMMU_MUT(6, ept_ad, 1'b0) : ((op == OpWrite) || walk_i.buffer);
+  assign want_x   = `VMMU_MUT(7, !is_table, 1'b1) && (op == OpFetch) && !walk_i.buffer;
 
   // ---------------------------------------------------------------- accumulate
   walk_t acc;
@@ -146,7 +164,7 @@ module vmmu_walk_step
         acc.ipat       = ipat;
         acc.nsize      = size;
         acc.ndirty     = !ept_ad || dirty || want_w;
-        acc.log_wanted = pml_on && want_w && !dirty;
+        acc.ndirties   = ept_ad && want_w && !dirty;
         acc.hpa        = leaf_address(data_i, `VMMU_MUT(18, size, Size4K), walk_i.gpa[29:0]);
       end
     end
@@ -161,6 +179,7 @@ module vmmu_walk_step
         acc.pat       = memtype;
         acc.gsize     = size;
         acc.gdirty    = dirty || (op == OpWrite);
+        acc.gdirties  = !dirty && (op == OpWrite);
         acc.gpa       = leaf_address(data_i, size, gva[29:0]);
       end
     end
@@ -213,7 +232,7 @@ module vmmu_walk_step
 
   // ---------------------------------------------------------------- swaps
   // While a guest flag is swapped, the write is the access's own; while an EPT flag is, that of the gPA access.
-  logic swap_done, swap_again, swap_lost, log_now, log_drop;
+  logic swap_done, swap_again, swap_lost, dirtied, settled;
   logic [63:0] swap_wanted;
   vmmu_walk_swap #(
       .GuestFlagA(GuestA), .GuestFlagD(GuestD), .NestedFlagA(NestedA), .NestedFlagD(NestedD)
@@ -221,15 +240,15 @@ module vmmu_walk_step
       .walk_i,
       .data_i,
       .write_i      ((walk_i.phase == PhNestedFlag) ? want_w : (op == OpWrite)),
-      .nested_flag_i(nested_flag),
+      .reply_i      (nested_flag || guest_flag),
       .no_reply_i   (step_i == StepFail),
       .error_i      (failed),
       .done_o       (swap_done),
       .again_o      (swap_again),
       .lost_o       (swap_lost),
       .wanted_o     (swap_wanted),
-      .log_now_o    (log_now),
-      .log_drop_o   (log_drop)
+      .dirtied_o    (dirtied),
+      .settled_o    (settled)
   );
 
   // ---------------------------------------------------------------- where the walk stands now
@@ -237,17 +256,17 @@ module vmmu_walk_step
   // alone keeps a step that faults from having effects.
   logic nested_judged, nested_complete, guest_judged, guest_complete;
   logic ask_log, log_denies, log_waits;
-  logic go_nested_flag, go_guest_flag;
+  logic go_nested, go_guest, go_nested_flag, go_guest_flag;  // the next flag; its swap now
   assign nested_judged   = (nested_read && leaf) || log_retry;
   assign ask_log         = nested_judged && `VMMU_MUT(23, acc.nmask != '0, 1'b1) && pml_on;
-  assign log_denies      = ask_log && `VMMU_MUT(24, log_full_i, 1'b0);
-  assign log_waits       = ask_log && !log_full_i && acc.log_wanted && !log_room_i;
-  assign go_nested_flag  = (nested_judged && (acc.nmask != '0) && !log_waits) ||
+  assign log_denies      = ask_log && `VMMU_MUT(24, pml_i.full, 1'b0);
+  assign log_waits       = ask_log && !pml_i.full && acc.ndirties && !pml_i.room;
+  assign go_nested       = (nested_judged && (acc.nmask != '0) && !log_waits) ||
                            (nested_flag && swap_done && (walk_i.nmask != '0));
   assign nested_complete = (nested_judged && (acc.nmask == '0)) ||
                            (nested_flag && swap_done && (walk_i.nmask == '0));
   assign guest_judged    = guest_read && leaf;
-  assign go_guest_flag   = (guest_judged && (acc.gmask != '0)) ||
+  assign go_guest        = (guest_judged && (acc.gmask != '0)) || guest_retry ||
                            (guest_flag && swap_done && (walk_i.gmask != '0));
   assign guest_complete  = (guest_judged && (acc.gmask == '0)) ||
                            (guest_flag && swap_done && (walk_i.gmask == '0));
@@ -256,14 +275,56 @@ module vmmu_walk_step
   pending_t current, nested_target, guest_target;
   logic [2:0] nested_target_level, guest_target_level;
   always_comb begin
-    current = '{addr: walk_i.addr, word: data_i, gpa: walk_i.gpa[PaWidth-1:3], nperm: walk_i.nperm};
+    current = '{addr: walk_i.addr, word: data_i, gpa: walk_i.gpa[PaWidth-1:3], nperm: walk_i.nperm,
+                bitmap: walk_i.bitmap};
     nested_target       = (walk_i.nmask != '0) ? npending_i : current;
     guest_target        = (walk_i.gmask != '0) ? gpending_i : current;
     nested_target_level = top_level({1'b0, acc.nmask});
     guest_target_level  = top_level(acc.gmask);
   end
   logic table_not_writable;  // a guest flag is a write to the table's page (contract: order, rule 2)
-  assign table_not_writable = go_guest_flag && !ept_ad && !guest_target.nperm.w;
+  assign table_not_writable = go_guest && !ept_ad && !guest_target.nperm.w;
+
+  // ---------------------------------------------------------------- bitmaps
+  // A write by a VMM segment looks at the page's bit: the final one, that of a guest flag in a table, and that of a
+  // record of the guest's log. A bit that is clear is set by a swap, and logged.
+  bitmap_t bitmap;
+  logic [63:0] bitmap_word, bitmap_mask;
+  logic guest_bitmap, bitmap_clear, bitmap_denies, bitmap_waits, go_bitmap;
+  logic bitmap_swapped, bitmap_again, bitmap_done;
+  assign bitmap        = is_table ? guest_target.bitmap : walk_i.bitmap;
+  assign bitmap_word   = bitmap_read ? data_i : walk_i.expected;
+  assign bitmap_mask   = 64'd1 << bitmap.bit_no;
+  assign bitmap_clear  = (bitmap_read || bitmap_retry) && ((bitmap_word & bitmap_mask) == '0);
+  assign bitmap_denies = bitmap_clear && seg_pml && `VMMU_MUT(275, pml_i.full, 1'b0);
+  assign bitmap_waits  = bitmap_clear && seg_pml && !pml_i.full && !pml_i.room;
+  assign bitmap_swapped = bitmap_flag && (data_i == walk_i.expected);
+  assign bitmap_again  = bitmap_flag && !bitmap_swapped && `VMMU_MUT(276, (data_i & bitmap_mask) == '0, 1'b0);
+  assign bitmap_done   = (bitmap_read && !bitmap_clear) || (bitmap_flag && !bitmap_again);
+
+  // ---------------------------------------------------------------- the guest's log
+  // Before the swap that makes the final page dirty, the walk is put aside, room is reserved, and the page that the
+  // record goes to is translated as a write by the same engine. The record follows the swap.
+  logic is_final, nested_diverts, guest_diverts, bitmap_diverts, diverts, epml_ready;
+  assign is_final       = !is_table && !walk_i.buffer;
+  assign epml_ready     = walk_i.epml_held;
+  assign nested_diverts = go_nested && epml_nested && is_final && acc.ndirties && !epml_ready &&
+                          (nested_target_level == 3'(acc.nsize) + 3'd1);
+  assign guest_diverts  = go_guest && epml_guest && acc.gdirties && !epml_ready &&
+                          (guest_target_level == 3'(acc.gsize) + 3'd1);
+  assign bitmap_diverts = bitmap_clear && !bitmap_waits && epml_nested && is_final && !epml_ready;
+  assign diverts        = nested_diverts || guest_diverts || bitmap_diverts;
+
+  assign go_nested_flag = go_nested && !nested_diverts;
+  assign guest_bitmap   = go_guest && !guest_diverts && seg_log && `VMMU_MUT(277, guest_target.bitmap.valid, 1'b0);
+  assign go_guest_flag  = (go_guest && !guest_diverts && !guest_bitmap) || (bitmap_done && is_table);
+  assign go_bitmap      = bitmap_clear && !bitmap_waits && !bitmap_diverts;
+
+  logic buffer_denies, buffer_waits, buffer_forms, in_buffer;
+  assign buffer_denies = buffer_start && `VMMU_MUT(278, epml_i.full, 1'b0);
+  assign buffer_waits  = buffer_start && !epml_i.full && !epml_i.room;
+  assign buffer_forms  = buffer_start && !epml_i.full && epml_i.room;
+  assign in_buffer     = walk_i.buffer || buffer_start;
 
   // ---------------------------------------------------------------- the guest-physical address that this step forms
   logic canonical;
@@ -276,7 +337,7 @@ module vmmu_walk_step
   assign guest_descends = guest_read && !leaf;
   // The guest segment has done the guest's part, before the walk began.
   assign starts_final   = begins && `VMMU_MUT(82, walk_i.gseg, walk_i.gseg && (step_i == StepStart));
-  assign forms          = begins || guest_descends || guest_complete;
+  assign forms          = begins || guest_descends || guest_complete || buffer_forms;
   assign forms_final    = starts_final || guest_complete;
   always_comb begin
     next_glevel = begins ? (regs_i.ctrl[CtrlLa57] ? 3'd5 : 3'd4) : walk_i.glevel - 3'd1;
@@ -286,6 +347,7 @@ module vmmu_walk_step
     formed_gpa  = table_entry;
     if (guest_complete) formed_gpa = acc.gpa;
     if (starts_final) formed_gpa = walk_i.gpa;
+    if (buffer_start) formed_gpa = {regs_i.log.epml_addr, epml_slot_i, 3'b000};
   end
 
   // A VMM segment that holds it translates it, else EPT does; with VSEG_MISS there is nothing else. With none of
@@ -300,10 +362,14 @@ module vmmu_walk_step
   assign segment_perm = '{r: vmm_i.attr.r, w: vmm_i.attr.w, x: vmm_i.attr.x, xu: vmm_i.attr.x};
   // The same demands as those of EPT.
   always_comb begin
-    segment_denied = (!vmm_i.attr.r && (!forms_final || (op == OpRead))) ||
+    if (buffer_forms) segment_denied = !vmm_i.attr.w;
+    else segment_denied = (!vmm_i.attr.r && (!forms_final || (op == OpRead))) ||
                      (!vmm_i.attr.w && (forms_final ? (op == OpWrite) : ept_ad)) ||
                      (!vmm_i.attr.x && forms_final && (op == OpFetch));
   end
+
+  logic bitmap_first;  // the segment's bitmap comes before the end
+  assign bitmap_first = in_segment && seg_log && `VMMU_MUT(279, (forms_final && (op == OpWrite)) || buffer_forms, 1'b0);
 
   walk_t now;
   always_comb begin
@@ -316,7 +382,8 @@ module vmmu_walk_step
       now.nmask  = '0;
       now.nsize  = Size1G;
       now.ncap   = vmm_use_i ? vmm_i.size_used : vmm_i.size_unused;
-      now.ndirty = 1'b1;
+      now.ndirty = !(vmm_use_i && seg_log) || `VMMU_MUT(280, op == OpWrite, 1'b1);
+      now.bitmap = '{valid: vmm_use_i, addr: vmm_i.bitmap_addr, bit_no: vmm_i.bitmap_bit};
       now.emt    = 3'd6;
       now.ipat   = 1'b0;
     end
@@ -334,7 +401,9 @@ module vmmu_walk_step
                           (starts_final && (denied || ((op == OpRead) && !walk_i.gread)));
     wrong.misconfig     = nested_read && !not_present && bad;
     wrong.violation     = nested_read && (not_present || (leaf && nested_denied));
-    wrong.log_full      = log_denies;
+    wrong.log_full      = log_denies || bitmap_denies;
+    wrong.epml_full     = buffer_denies;
+    wrong.buffer_beyond = buffer_forms && placed && !vmm_use_i && (|(formed_gpa[51:32] & regs_i.reserved_pa));
     wrong.table_write   = table_not_writable;
     wrong.vmm_segment   = in_segment && `VMMU_MUT(77, vmm_i.beyond, 1'b0);
     wrong.vmm_denied    = in_segment && `VMMU_MUT(78, segment_denied, 1'b0);
@@ -356,6 +425,7 @@ module vmmu_walk_step
       .gperm_i        (acc.gperm),
       .is_table_i     (is_table),
       .nperm_i        (acc.nperm),
+      .buffer_i       (in_buffer && !buffer_denies),
       .forms_final_i  (forms_final),
       .attr_i         (vmm_i.attr),
       .target_nperm_i (guest_target.nperm),
@@ -373,14 +443,21 @@ module vmmu_walk_step
 
   // ---------------------------------------------------------------- what to do now
   logic read_guest, read_nested, finished;
-  assign read_guest  = (nested_complete && is_table) || (placed && !forms_final);
+  logic read_bitmap, buffer_done, waits;
+  assign read_guest  = (nested_complete && is_table) || (placed && !forms_final && !buffer_forms);
   assign read_nested = start_nested || (nested_read && !leaf);
-  assign finished    = (nested_complete && !is_table) || (placed && forms_final);
+  assign read_bitmap = bitmap_first || guest_bitmap;
+  assign finished    = (nested_complete && is_final) || (placed && forms_final && !bitmap_first) ||
+                       (bitmap_done && is_final);
+  // The record's page is known: the walk itself goes on where it was put aside.
+  assign buffer_done = (nested_complete && walk_i.buffer) || (placed && buffer_forms && !bitmap_first) ||
+                       (bitmap_done && walk_i.buffer);
+  assign waits       = log_waits || bitmap_waits || buffer_waits;
   assign restart_o   = (guest_flag || nested_flag) && swap_lost;
-  assign park_o      = restart_o || (log_waits && !faulted);
+  assign park_o      = restart_o || ((waits || diverts || buffer_done) && !faulted);
   assign done_o      = finished || faulted;
-  assign mem_valid_o = !faulted && (read_guest || read_nested || go_nested_flag || go_guest_flag ||
-                                    ((guest_flag || nested_flag) && swap_again));
+  assign mem_valid_o = !faulted && (read_guest || read_nested || read_bitmap || go_nested_flag || go_guest_flag ||
+                                    go_bitmap || bitmap_again || ((guest_flag || nested_flag) && swap_again));
 
   always_comb begin
     mem_op_o       = MemRead;
@@ -392,9 +469,15 @@ module vmmu_walk_step
     end else if (read_nested) begin
       mem_addr_o  = start_nested ? {regs_i.eptp[51:12], formed_gpa[47:39]}
                                  : {data_i[51:12], table_index(64'(walk_i.gpa), walk_i.nlevel - 3'd1)};
+    end else if (read_bitmap) begin
+      mem_addr_o = guest_bitmap ? guest_target.bitmap.addr : now.bitmap.addr;
     end else begin
       mem_op_o = MemCas;
-      if (go_nested_flag) begin
+      if (go_bitmap || bitmap_again) begin
+        mem_addr_o     = bitmap.addr;
+        mem_expected_o = bitmap_again ? data_i : bitmap_word;
+        mem_wdata_o    = mem_expected_o | `VMMU_MUT(281, bitmap_mask, 64'd1);
+      end else if (go_nested_flag) begin
         mem_addr_o     = nested_target.addr;
         mem_expected_o = nested_target.word;
         mem_wdata_o    = nested_target.word | NestedA |
@@ -414,12 +497,14 @@ module vmmu_walk_step
   always_comb begin
     walk_o = now;
     walk_o.addr     = mem_addr_o;
-    walk_o.expected = mem_expected_o;
+    walk_o.expected = (bitmap_waits || bitmap_diverts) ? bitmap_word : mem_expected_o;
     if (begins) begin
       walk_o.glevel    = next_glevel;
       walk_o.gmask     = '0;
       walk_o.log_held  = 1'b0;
-      walk_o.restarted = step_i == StepResume;
+      walk_o.epml_held = 1'b0;
+      walk_o.buffer    = 1'b0;
+      if (step_i == StepStart) walk_o.restarted = 1'b0;
       if (!walk_i.gseg) walk_o.gperm = '{rw: 1'b1, us: 1'b1, nx: 1'b0};
     end
     if (guest_descends) walk_o.glevel = next_glevel;
@@ -433,23 +518,65 @@ module vmmu_walk_step
       walk_o.glevel = guest_target_level;
       walk_o.gmask[guest_target_level] = 1'b0;
     end
-    if (log_op_o == LogReserve) walk_o.log_held = 1'b1;
-    if ((log_op_o == LogPush) || (log_op_o == LogRelease)) walk_o.log_held = 1'b0;
+    if (buffer_forms) walk_o.buffer = 1'b1;
+    if (pml_op_o == LogReserve) walk_o.log_held = 1'b1;
+    if ((pml_op_o == LogPush) || (pml_op_o == LogRelease)) walk_o.log_held = 1'b0;
+    if (epml_op_o == LogReserve) walk_o.epml_held = 1'b1;
+    if ((epml_op_o == LogPush) || (epml_op_o == LogRelease)) walk_o.epml_held = 1'b0;
 
     if (read_guest) walk_o.phase = PhGuestRead;
     if (read_nested) walk_o.phase = PhNestedRead;
+    if (read_bitmap) walk_o.phase = PhBitmapRead;
+    if (go_bitmap) walk_o.phase = PhBitmapSwap;
     if (go_nested_flag) walk_o.phase = PhNestedFlag;
     if (go_guest_flag) walk_o.phase = PhGuestFlag;
-    if (log_waits) walk_o.phase = PhLogWait;
+    if (log_waits || nested_diverts) walk_o.phase = PhLogWait;
+    if (guest_diverts) walk_o.phase = PhGuestWait;
+    if (bitmap_waits || bitmap_diverts) walk_o.phase = PhBitmapWait;
+
+    saved_o = walk_o;
+    if (diverts) walk_o.phase = PhBuffer;
+    if (in_buffer && (buffer_done || restart_o)) begin
+      walk_o           = saved_i;
+      walk_o.epml_held = buffer_done && !restart_o;
+      walk_o.epml_page = now.hpa[PaWidth-1:12];
+    end
+    // Another writer may change a bitmap again and again: the watchdog goes on counting, as after a lost swap.
+    if (restart_o || bitmap_again) walk_o.restarted = 1'b1;
     if (restart_o) walk_o.phase = PhRestart;
   end
+  assign save_o = diverts && !faulted;
 
+  // ---------------------------------------------------------------- records
+  // No reply to a swap in time counts as done, as in vmmu_walk_swap.
+  logic bitmap_dirtied, bitmap_settled, pml_dirtied, pml_settled, epml_dirtied, epml_settled;
+  assign bitmap_dirtied = (walk_i.phase == PhBitmapSwap) && (bitmap_swapped || (step_i == StepFail));
+  assign bitmap_settled = (walk_i.phase == PhBitmapSwap) && !bitmap_dirtied && !bitmap_again;
   always_comb begin
-    log_op_o = LogNone;
-    if (log_now) log_op_o = LogPush;
-    else if (log_drop) log_op_o = LogRelease;
-    else if (nested_judged && go_nested_flag && acc.log_wanted && !faulted) log_op_o = LogReserve;
+    pml_dirtied = bitmap_dirtied || ((walk_i.phase == PhNestedFlag) && dirtied);
+    pml_settled = bitmap_settled || ((walk_i.phase == PhNestedFlag) && settled);
+    if (epml_nested) begin
+      epml_dirtied = is_final && pml_dirtied;
+      epml_settled = is_final && pml_settled;
+    end else begin
+      epml_dirtied = (walk_i.phase == PhGuestFlag) && dirtied;
+      epml_settled = (walk_i.phase == PhGuestFlag) && settled;
+    end
   end
+  logic epml_comes;  // room for the guest's log must be had before room for PML is held: see vmmu_log
+  assign epml_comes = epml_nested && is_final && !epml_ready;
+  always_comb begin
+    pml_op_o = LogNone;
+    if (walk_i.log_held && pml_dirtied) pml_op_o = LogPush;
+    else if (walk_i.log_held && pml_settled) pml_op_o = LogRelease;
+    else if (!faulted && ((nested_judged && go_nested_flag && pml_on && acc.ndirties && !epml_comes) ||
+                          (go_bitmap && seg_pml))) pml_op_o = LogReserve;
+    epml_op_o = LogNone;
+    if (walk_i.epml_held && !walk_i.buffer && epml_dirtied) epml_op_o = LogPush;
+    else if (walk_i.epml_held && ((!walk_i.buffer && epml_settled) || faulted || restart_o)) epml_op_o = LogRelease;
+    else if (buffer_forms && !faulted) epml_op_o = LogReserve;
+  end
+  assign log_page_o = ((walk_i.phase == PhBitmapSwap) && is_table) ? guest_target.gpa[PaWidth-1:12] : now.gpa[PaWidth-1:12];
 
   assign pending_o     = current;
   assign gpending_we_o = guest_read && acc.gmask[walk_i.glevel];
@@ -466,5 +593,5 @@ module vmmu_walk_step
   );
 
   logic unused_bits;
-  assign unused_bits = ^{miss_i, regs_i, npending_i, gpending_i, nested_target, vmm_i};
+  assign unused_bits = ^{miss_i, regs_i, bitmap.valid, npending_i, gpending_i, nested_target, vmm_i};
 endmodule

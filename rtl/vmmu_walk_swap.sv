@@ -1,7 +1,7 @@
 `include "vmmu_macros.svh"
 
-// What the reply to a compare-and-swap of a flag means (docs/contract.md, "Compare-and-swap"), and whether it makes
-// a log record. Combinational.
+// What the reply to a compare-and-swap of a flag means (docs/contract.md, "Compare-and-swap"), and whether it made
+// the page dirty. Combinational.
 module vmmu_walk_swap
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
@@ -14,15 +14,15 @@ module vmmu_walk_swap
     input  walk_t       walk_i,
     input  logic [63:0] data_i,        // the word found
     input  logic        write_i,       // the access that the flag is for is a write: its leaf becomes dirty
-    input  logic        nested_flag_i, // the reply of a swap in an EPT entry is here
+    input  logic        reply_i,       // the reply of the swap is here
     input  logic        no_reply_i,    // memory did not answer in time
     input  logic        error_i,       // memory answered with an error
     output logic        done_o,        // all wanted flags are there
     output logic        again_o,       // only flags differ: try with the word found
     output logic        lost_o,        // the entry is another one: restart
     output logic [63:0] wanted_o,      // flags to set
-    output logic        log_now_o,     // the dirty flag of an EPT leaf went from 0 to 1 by this swap
-    output logic        log_drop_o     // the record for which room is held will not come
+    output logic        dirtied_o,     // the dirty flag of the leaf went from 0 to 1 by this swap
+    output logic        settled_o      // it will not any more
 );
   logic nested, leaf, flags_only;
   logic [63:0] flags;
@@ -44,12 +44,10 @@ module vmmu_walk_swap
   end
 
   // No reply in time counts as done: a duplicate record is legal, a lost one is not.
-  logic holds;
-  assign holds      = nested && walk_i.log_held;
-  assign log_now_o  = holds && leaf && !walk_i.expected[9] &&
-      ((nested_flag_i && (data_i == walk_i.expected)) || no_reply_i);
-  assign log_drop_o = holds && !log_now_o &&
-      ((nested_flag_i && (lost_o || (done_o && leaf))) || no_reply_i || error_i);
+  logic dirties;
+  assign dirties   = leaf && write_i && !walk_i.expected[nested ? 9 : 6];
+  assign dirtied_o = dirties && ((reply_i && (data_i == walk_i.expected)) || no_reply_i);
+  assign settled_o = !dirtied_o && ((reply_i && (lost_o || (done_o && leaf))) || no_reply_i || error_i);
 
   logic unused_bits;
   assign unused_bits = ^walk_i;

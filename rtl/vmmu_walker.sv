@@ -69,6 +69,7 @@ module vmmu_walker
     output logic     ev_filter_hit_o,
     output logic [CtxWidth-1:0] ev_ctx_o,  // of the start, the restart, the check, and the memory request
     output logic     ev_nested_o,          // the memory request is for an EPT entry
+    output logic     ev_bitmap_o,          // it is for a segment's bitmap
     output logic [Cfg.NumWalks-1:0] active_o,
     output logic [Cfg.NumWalks-1:0][CtxWidth-1:0] active_ctx_o
 );
@@ -81,6 +82,12 @@ module vmmu_walker
   walk_t    walk_q [Slots];
   pending_t gpending_q [8 << SlotWidth];  // row {slot, level}
   pending_t npending_q [8 << SlotWidth];
+  walk_t    saved_q [Slots];  // put aside while the page of the guest's log is translated
+
+  // Row of an EPT entry: there are four levels, so that both walks of a slot have theirs.
+  function automatic logic [2:0] nested_row(logic buffer, logic [2:0] level);
+    return level + (buffer ? 3'd4 : 3'd0);
+  endfunction
 
   function automatic logic [2:0] top_level(logic [5:1] mask);
     for (int unsigned i = 5; i >= 1; i--) if (mask[i]) return 3'(i);
@@ -163,7 +170,8 @@ module vmmu_walker
     formed_page = mem_rsp_i.data[51:12];
     if (at_1g) formed_page[17:9] = sel_miss.req.gva[29:21];
     if (at_1g || at_2m) formed_page[8:0] = sel_miss.req.gva[20:12];
-    if (!mem_rsp_valid_i) formed_page = (!sel_start && sel_walk.gseg) ? sel_walk.gpa[PaWidth-1:12] : regs_i.cr3[51:12];
+    if (!mem_rsp_valid_i && !sel_start && (sel_walk.phase == PhBuffer)) formed_page = regs_i.log.epml_addr;
+    else if (!mem_rsp_valid_i) formed_page = (!sel_start && sel_walk.gseg) ? sel_walk.gpa[PaWidth-1:12] : regs_i.cr3[51:12];
     else if (sel_walk.phase == PhGuestFlag) formed_page = sel_walk.gpa[PaWidth-1:12];
   end
 
@@ -171,12 +179,14 @@ module vmmu_walker
   logic [Segments-1:0][40:0] base, limit;
   logic [Segments-1:0][51:0] offset;
   seg_attr_t [Segments-1:0]  attr;
+  logic [Segments-1:0][FrameWidth-1:0] bitmap;
   always_comb begin
     for (int unsigned n = 0; n < Segments; n++) begin
       base[n]   = regs_i.vseg[n].base;
       limit[n]  = regs_i.vseg[n].limit;
       offset[n] = regs_i.vseg[n].offset;
       attr[n]   = regs_i.vseg[n].attr;
+      bitmap[n] = regs_i.log.bitmap[n][PaWidth-1:12];
     end
   end
   regs_t regs_q;  // behind the register, like everything that ends in _q from here
@@ -184,12 +194,12 @@ module vmmu_walker
   logic [Lanes-1:0][IndexWidth-1:0] sel_vmm_index, step_vmm_index_q;
   logic vmm_use, unused_escaped;
   vmmu_segment #(
-      .NumSegments(Segments), .PageWidth(FrameWidth), .BoundWidth(FrameWidth + 1)
+      .NumSegments(Segments), .PageWidth(FrameWidth), .BoundWidth(FrameWidth + 1), .Bitmaps(Cfg.SegLog)
   ) u_vmm (
       .clk_i, .rst_ni, .valid_i(sel_valid),
-      .page_i(formed_page), .base_i(base), .limit_i(limit), .offset_i(offset), .attr_i(attr),
+      .page_i(formed_page), .base_i(base), .limit_i(limit), .offset_i(offset), .attr_i(attr), .bitmap_i(bitmap),
       .reserved_pa_i(regs_i.reserved_pa),
-      .promote_i(regs_i.ctrl[CtrlSegPromote] && (regs_i.vfilter == '0)), .match_o(sel_vmm)
+      .promote_i(regs_i.ctrl[CtrlSegPromote] && `VMMU_MUT(273, !regs_i.ctrl[CtrlSegLogEn], 1'b1) && (regs_i.vfilter == '0)), .match_o(sel_vmm)
   );
   // The filter's bits are read after the register.
   vmmu_escape #(.PageWidth(FrameWidth)) u_vmm_filter (
@@ -230,7 +240,7 @@ module vmmu_walker
       step_vmm_index_q <= (sel_start && miss_guest_i.used) ? miss_vmm_index_i : sel_vmm_index;
       step_walk_q     <= sel_walk;
       step_gpending_q <= gpending_q[{sel_slot, top_level(sel_walk.gmask)}];
-      step_npending_q <= npending_q[{sel_slot, top_level({1'b0, sel_walk.nmask})}];
+      step_npending_q <= npending_q[{sel_slot, nested_row(sel_walk.buffer, top_level({1'b0, sel_walk.nmask}))}];
     end
   end
 
@@ -238,7 +248,10 @@ module vmmu_walker
   walk_t    walk_in, walk_d;
   pending_t pending;
   logic     mem_valid, gpending_we, npending_we, park, restart, done, check, filter_hit;
-  log_op_e  log_op;
+  log_op_e  pml_op, epml_op;
+  logic     save;
+  walk_t    saved;
+  logic [FrameWidth-1:0] log_page;
   fill_t    fill;
 
   always_comb begin
@@ -247,6 +260,8 @@ module vmmu_walker
       // A fresh slot holds the state of an earlier walk. Its address matters only if the walk fails at once.
       walk_in.phase    = PhGuestRead;
       walk_in.log_held = 1'b0;
+      walk_in.epml_held = 1'b0;
+      walk_in.buffer   = 1'b0;
       walk_in.gmask    = '0;
       walk_in.nmask    = '0;
       walk_in.addr     = {regs_q.ctrl[CtrlEptEn] ? regs_q.eptp[51:12] : regs_q.cr3[51:12], 9'd0};
@@ -275,8 +290,10 @@ module vmmu_walker
       .walk_i        (walk_in),
       .gpending_i    (step_gpending_q),
       .npending_i    (step_npending_q),
-      .log_full_i    (pml_i.full),
-      .log_room_i    (pml_i.room),
+      .saved_i       (saved_q[slot_q]),
+      .pml_i,
+      .epml_i,
+      .epml_slot_i,
       .vmm_i         (step_vmm_q),
       .vmm_use_i     (vmm_use),
       .guest_beyond_i(step_guest_q.beyond),
@@ -291,7 +308,11 @@ module vmmu_walker
       .pending_o     (pending),
       .park_o        (park),
       .restart_o     (restart),
-      .log_op_o      (log_op),
+      .save_o        (save),
+      .saved_o       (saved),
+      .pml_op_o      (pml_op),
+      .epml_op_o     (epml_op),
+      .log_page_o    (log_page),
       .done_o        (done),
       .rsp_o         (rsp_o),
       .fill_o        (fill),
@@ -305,15 +326,12 @@ module vmmu_walker
   assign mem_keep_time_o     = step_walk_q.restarted && !step_start_q;
 
   assign log_ctx_o  = step_miss_q.req.ctx;
-  logic unused_epml;  // no step logs to it yet
-  assign unused_epml = ^{epml_i, epml_slot_i};
-
   // A page-reference record comes with each answer, unless the page was only looked for again.
   always_comb begin
-    log_ops_o.pml  = step_valid_q ? log_op : LogNone;
-    log_ops_o.epml = LogNone;
+    log_ops_o.pml  = step_valid_q ? pml_op : LogNone;
+    log_ops_o.epml = step_valid_q ? epml_op : LogNone;
     log_ops_o.prl  = rsp_valid_o && (rsp_o.fault.kind == FaultNone) && regs_q.ctrl[CtrlPrlEn] && !step_miss_q.held;
-    log_record_o   = '{gpa_page: walk_d.gpa[PaWidth-1:12], gva_page: step_miss_q.req.gva[63:12], buffer: '0};
+    log_record_o   = '{gpa_page: log_page, gva_page: step_miss_q.req.gva[63:12], buffer: step_walk_q.epml_page};
   end
 
   assign rsp_valid_o   = step_valid_q && done;
@@ -378,7 +396,8 @@ module vmmu_walker
     if (sel_start) ctx_q[sel_slot] <= miss_i.req.ctx;
     if (step_valid_q) walk_q[slot_q] <= walk_d;
     if (step_valid_q && gpending_we) gpending_q[{slot_q, walk_in.glevel}] <= pending;
-    if (step_valid_q && npending_we) npending_q[{slot_q, walk_in.nlevel}] <= pending;
+    if (step_valid_q && npending_we) npending_q[{slot_q, nested_row(walk_in.buffer, walk_in.nlevel)}] <= pending;
+    if (step_valid_q && save) saved_q[slot_q] <= saved;
   end
 
   assign covered_live_o = |covered_q;
@@ -394,6 +413,7 @@ module vmmu_walker
   assign ev_filter_hit_o = step_valid_q && filter_hit;
   assign ev_ctx_o     = step_miss_q.req.ctx;
   assign ev_nested_o  = walk_d.phase == PhNestedRead;
+  assign ev_bitmap_o  = walk_d.phase == PhBitmapRead;
 
   `VMMU_ASSERT(StepEndsOneWay_A, step_valid_q |-> $onehot({mem_valid, park, done}))
   `VMMU_ASSERT(ReplyBelongsToLiveWalk_A,

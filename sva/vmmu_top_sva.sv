@@ -59,7 +59,7 @@ module vmmu_top_sva
   logic known_fault;
   assign known_fault = rsp_o.fault.kind inside {FaultNone, FaultPage, FaultNonCanonical, FaultEptViolation,
                                                 FaultEptMisconfig, FaultVsegExit, FaultSegment, FaultPmlFull,
-                                                FaultShadowMiss, FaultBus};
+                                                FaultEpmlFull, FaultShadowMiss, FaultBus};
   `VMMU_ASSERT(FaultKindExists_A, rsp_valid_o |-> known_fault)
 
   // One acknowledgement for each invalidation.

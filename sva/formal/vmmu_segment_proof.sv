@@ -58,11 +58,11 @@ module vmmu_segment_proof
   logic hit, use_segment;
   vmmu_segment #(.NumSegments(NumSegments), .PageWidth(PageWidth), .BoundWidth(BoundWidth)) u_segment (
       .clk_i, .rst_ni, .valid_i(1'b1), .page_i, .base_i, .limit_i, .offset_i, .attr_i,
-      .reserved_pa_i(beyond[51:32]), .promote_i, .match_o(match)
+      .bitmap_i('0), .reserved_pa_i(beyond[51:32]), .promote_i, .match_o(match)
   );
   vmmu_segment #(.NumSegments(NumSegments), .PageWidth(PageWidth), .BoundWidth(BoundWidth)) u_second (
       .clk_i, .rst_ni, .valid_i(1'b1), .page_i(second), .base_i, .limit_i, .offset_i, .attr_i,
-      .reserved_pa_i(beyond[51:32]), .promote_i, .match_o(match2)
+      .bitmap_i('0), .reserved_pa_i(beyond[51:32]), .promote_i, .match_o(match2)
   );
   localparam int unsigned HashWidth = (PageWidth < KeyWidth) ? PageWidth : KeyWidth;
   logic [Lanes-1:0][IndexWidth-1:0] index;

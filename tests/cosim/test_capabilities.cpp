@@ -60,11 +60,35 @@ TEST_CASE("registers: what a build lacks of segments and shadow roots is undefin
   }
 }
 
+TEST_CASE("registers: a build without a log has no registers of it and rejects its controls", "[registers]") {
+  for (const Preset preset : device_presets()) {
+    INFO("preset " << preset_name(preset));
+    RigFixture f(preset);
+    const PresetInfo& info = preset_info(preset);
+    CHECK(f.rig.read_register(reg::host(0, reg::Host::PrlIndex)).has_value() == info.has_prl());
+    CHECK(f.rig.read_register(reg::host(0, reg::Host::PrlAddr)).has_value() == info.has_prl());
+    CHECK(f.rig.read_register(reg::guest(0, reg::Guest::EpmlIndex)).has_value() == info.has_epml());
+    CHECK(f.rig.read_register(reg::vseg(0, 0, reg::Seg::Bitmap)).has_value() == info.has_seg_log());
+    for (const unsigned bit : {14u, 15u, 16u}) {
+      ContextRegs regs = plain_regs();
+      regs.prl_en = bit == 14;
+      regs.prl_double = bit == 15;
+      regs.seg_log_en = bit == 16;
+      Reject reject = Reject::None;
+      REQUIRE(f.rig.commit(0, regs, &reject));
+      CHECK(reject == ((bit == 16 ? info.has_seg_log() : info.has_prl()) ? Reject::None : Reject::Unsupported));
+    }
+    f.saw_translation();
+  }
+}
+
 TEST_CASE("registers: guest registers behind the register port are those from GUEST_EVENTS on", "[registers]") {
-  RigFixture f(device_presets().front());
+  const Preset preset = device_presets().front();
+  RigFixture f(preset);
   for (std::uint32_t offset = 0; offset < 0x1000; offset += 8) {
     INFO("offset " << offset);
-    const bool exists = offset == 0x20 || offset == 0x28 || (offset >= 0x40 && offset < 0x80);
+    const bool epml = offset >= 0x80 && offset < 0xa0 && preset_info(preset).has_epml();
+    const bool exists = offset == 0x20 || offset == 0x28 || (offset >= 0x40 && offset < 0x80) || epml;
     CHECK(f.rig.read_register(reg::kHostBase + reg::kGuestPage + offset).has_value() == exists);
   }
   f.saw_translation();
