@@ -16,11 +16,6 @@ struct ImportCommand {
   std::string out;
 };
 
-int unusable(const std::string& message) {
-  fmt::print(stderr, "{}\n", message);
-  return kExitUnusable;
-}
-
 int import(const ImportCommand& command) {
   if (command.format == "elfcore") return unusable("vmmu import elfcore: not in this version");
   const TraceFormat format = command.format == "lackey" ? TraceFormat::Lackey

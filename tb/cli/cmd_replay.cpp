@@ -3,11 +3,9 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "commands.hpp"
@@ -30,19 +28,6 @@ struct ReplayOptions {
   bool fresh = false;
   bool json = false;
 };
-
-int unusable(const std::string& message) {
-  fmt::print(stderr, "{}\n", message);
-  return kExitUnusable;
-}
-
-// Makes the folder before the long work begins. Returns what went wrong, or an empty string.
-std::string make_folder(const std::string& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (!error && std::filesystem::is_directory(folder)) return "";
-  return fmt::format("--out: {}: {}", folder, error ? error.message() : "not a folder");
-}
 
 void print_mismatches(const std::vector<ReplayRow>& rows) {
   for (const ReplayRow& row : rows) {

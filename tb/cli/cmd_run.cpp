@@ -33,11 +33,6 @@ struct Totals {
   std::uint64_t unsupported = 0;
 };
 
-int unusable(const std::string& message) {
-  fmt::print(stderr, "{}\n", message);
-  return kExitUnusable;
-}
-
 // Every file is read before anything is run or printed: unusable input leaves no half results. Returns false after a
 // message.
 bool read_files(const std::vector<std::string>& paths, std::vector<ScenarioFile>& files) {

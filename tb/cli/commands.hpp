@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ struct EngineChoice {
 };
 void add_engine_options(CLI::App& command, EngineChoice& choice);
 
+// The preset of that name; empty: there is none.
+std::optional<Preset> preset_of(const EngineChoice& choice);
+
 // How the RTL is run.
 struct RtlChoice {
   std::string wave_file;   // empty: none
@@ -33,6 +37,11 @@ struct RtlChoice {
 
 // The engine that was asked for. Throws std::runtime_error when this build does not have it.
 std::unique_ptr<Engine> make_engine(const EngineChoice& choice, const RtlChoice& rtl = {});
+
+// Says on stderr why the input cannot be used; returns kExitUnusable.
+int unusable(const std::string& message);
+// Makes a folder for results, before the long work begins. Returns what went wrong, or an empty string.
+std::string make_folder(const std::string& folder);
 
 // Progress on stderr: a bar on a terminal, a line every 10 % elsewhere.
 class Progress {
@@ -53,6 +62,7 @@ void add_run(CLI::App& app, int& status);
 void add_import(CLI::App& app, int& status);
 void add_info(CLI::App& app, int& status);
 void add_replay(CLI::App& app, int& status);  // cmd_replay.cpp
+void add_track(CLI::App& app, int& status);
 
 // What --help-json prints: every key of the JSON output.
 std::string json_help();

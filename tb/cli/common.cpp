@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "cli/commands.hpp"
@@ -26,7 +28,7 @@ void add_engine_options(CLI::App& command, EngineChoice& choice) {
 
 std::unique_ptr<Engine> make_engine(const EngineChoice& choice, const RtlChoice& rtl) {
   EngineOptions options;
-  const std::optional<Preset> preset = preset_by_name(choice.preset);
+  const std::optional<Preset> preset = preset_of(choice);
   if (!preset) throw std::runtime_error("unknown preset " + choice.preset);
   options.preset = *preset;
   options.wave_file = rtl.wave_file;
@@ -37,6 +39,20 @@ std::unique_ptr<Engine> make_engine(const EngineChoice& choice, const RtlChoice&
   if (rtl.axi) throw std::runtime_error("--axi needs the RTL: --engine rtl or both");
   if (!rtl.wave_file.empty()) throw std::runtime_error("--wave needs the RTL: --engine rtl or both");
   return make_model_engine(options);
+}
+
+std::optional<Preset> preset_of(const EngineChoice& choice) { return preset_by_name(choice.preset); }
+
+int unusable(const std::string& message) {
+  fmt::print(stderr, "{}\n", message);
+  return kExitUnusable;
+}
+
+std::string make_folder(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error && std::filesystem::is_directory(folder)) return "";
+  return fmt::format("--out: {}: {}", folder, error ? error.message() : "not a folder");
 }
 
 Progress::Progress(std::string what, std::uint64_t total)
@@ -104,6 +120,9 @@ replay: one object per mode and page sizes
   seconds       time that the replay took
   accesses_per_second  accesses / seconds
   unsupported   why this build cannot do the mode, in which case nothing was replayed; absent otherwise
+
+track: one object per row of a table; the keys are the columns (docs/trackers.md)
+  table         rows (one per estimate, round or collection), summary (one per run) or comparison (with the papers)
 
 info: one object
   version       of the program

@@ -27,9 +27,10 @@ int run(int argc, char** argv) {
   int status = vmmu::tb::kExitFine;
   vmmu::tb::add_run(app, status);
   vmmu::tb::add_replay(app, status);
+  vmmu::tb::add_track(app, status);
   vmmu::tb::add_import(app, status);
   vmmu::tb::add_info(app, status);
-  for (const char* name : {"eval", "fuzz", "track"}) add_absent(app, name, status);
+  for (const char* name : {"eval", "fuzz"}) add_absent(app, name, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

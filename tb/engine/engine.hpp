@@ -86,6 +86,11 @@ class Engine {
   virtual unsigned num_vmm_segments() const { return 0; }  // 0 .. kMaxVmmSegments
   virtual unsigned shadow_roots() const { return 0; }      // rows of the shadow-root buffer; 0: no shadow paging
 
+  // Logs that this engine has beside PML: read log, guest's log, dirty bitmaps of VMM segments.
+  virtual bool prl() const { return false; }
+  virtual bool epml() const { return false; }
+  virtual bool seg_log() const { return false; }
+
   // A new scenario: memory all 0, registers and caches as after reset.
   virtual void reset() = 0;
   // Global control CACHE_BYPASS: no lookup, no fill.
@@ -97,6 +102,15 @@ class Engine {
   virtual CommitStatus commit(unsigned ctx, const ContextRegs& regs) = 0;
   virtual void set_pml_index(unsigned ctx, std::uint16_t index) = 0;
   virtual std::uint16_t pml_index(unsigned ctx) = 0;
+  // The same for any log that this engine has; others are never written, and theirs is as after reset.
+  virtual void set_log_index(unsigned ctx, Log log, std::uint16_t index) {
+    if (log == Log::Pml) set_pml_index(ctx, index);
+  }
+  virtual std::uint16_t log_index(unsigned ctx, Log log) { return log == Log::Pml ? pml_index(ctx) : 0x1ff; }
+  // PRL_STATUS as bits of prl_status, writing one to clear them; records that the PRL has dropped.
+  virtual std::uint8_t prl_status(unsigned /*ctx*/) { return 0; }
+  virtual void clear_prl_status(unsigned /*ctx*/, std::uint8_t /*full_bits*/) {}
+  virtual std::uint32_t prl_drops(unsigned /*ctx*/) { return 0; }
   // Returns false on an error reply (invalid operand).
   virtual bool invalidate(const Invalidation& inv) = 0;
 
@@ -125,6 +139,9 @@ class Engine {
   // Events of the context that are pending, as bits; and write one to clear.
   virtual std::uint32_t events(unsigned ctx) = 0;
   virtual void clear_events(unsigned ctx, std::uint32_t bits) = 0;
+
+  // The guest's own, likewise.
+  virtual void clear_guest_events(unsigned /*ctx*/, std::uint32_t /*bits*/) {}
 
   // The next n memory requests to that word get an error reply.
   virtual void inject_bus_error(HostPhys addr, unsigned n) = 0;

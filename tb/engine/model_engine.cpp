@@ -111,8 +111,8 @@ class CountingObserver final : public WalkObserver {
   std::uint64_t filter_hits = 0;
 };
 
-constexpr std::array kEvents = {Event::CommitRejected, Event::PmlWatermark, Event::LogError,
-                                Event::ShadowRoot,     Event::SyncPending,  Event::Watchdog};
+constexpr std::array kEvents = {Event::CommitRejected, Event::PmlWatermark, Event::PrlFull,     Event::PrlWatermark,
+                                Event::LogError,       Event::ShadowRoot,   Event::SyncPending, Event::Watchdog};
 
 class ModelEngine final : public Engine {
  public:
@@ -124,6 +124,10 @@ class ModelEngine final : public Engine {
   unsigned num_vmm_segments() const override { return info_.num_vmm_segments(); }
   unsigned shadow_roots() const override { return info_.shadow_roots(); }
 
+  bool prl() const override { return info_.has_prl(); }
+  bool epml() const override { return info_.has_epml(); }
+  bool seg_log() const override { return info_.has_seg_log(); }
+
   void reset() override {
     memory_.clear();
     BuildParams params;
@@ -131,6 +135,9 @@ class ModelEngine final : public Engine {
     params.pa_bits = info_.pa_bits();
     params.num_vmm_segments = info_.num_vmm_segments();
     params.shadow_roots = info_.shadow_roots();
+    params.prl = info_.has_prl();
+    params.epml = info_.has_epml();
+    params.seg_log = info_.has_seg_log();
     mmu_.emplace(params, memory_);
     observer_ = CountingObserver{};
     walks_ = 0;
@@ -150,6 +157,11 @@ class ModelEngine final : public Engine {
   }
   void set_pml_index(unsigned ctx, std::uint16_t index) override { mmu_->set_pml_index(ctx, index); }
   std::uint16_t pml_index(unsigned ctx) override { return mmu_->pml_index(ctx); }
+  void set_log_index(unsigned ctx, Log log, std::uint16_t index) override { mmu_->set_log_index(ctx, log, index); }
+  std::uint16_t log_index(unsigned ctx, Log log) override { return mmu_->log_index(ctx, log); }
+  std::uint8_t prl_status(unsigned ctx) override { return mmu_->prl_status(ctx); }
+  void clear_prl_status(unsigned ctx, std::uint8_t full_bits) override { mmu_->clear_prl_status(ctx, full_bits); }
+  std::uint32_t prl_drops(unsigned ctx) override { return mmu_->prl_drops(ctx); }
 
   bool invalidate(const Invalidation& inv) override {
     if (!operands_valid(inv, mmu_->active(inv.ctx))) return false;
@@ -234,6 +246,12 @@ class ModelEngine final : public Engine {
   }
   void clear_events(unsigned ctx, std::uint32_t bits) override {
     for (const Event e : kEvents) {
+      if ((bits >> static_cast<unsigned>(e)) & 1) mmu_->clear_event(ctx, e);
+    }
+  }
+
+  void clear_guest_events(unsigned ctx, std::uint32_t bits) override {
+    for (const GuestEvent e : {GuestEvent::EpmlFull, GuestEvent::EpmlWatermark, GuestEvent::CommitRejected}) {
       if ((bits >> static_cast<unsigned>(e)) & 1) mmu_->clear_event(ctx, e);
     }
   }

@@ -29,7 +29,11 @@ struct PresetInfo {
 
   constexpr unsigned num_contexts() const { return values[1]; }
   constexpr unsigned pa_bits() const { return values[2]; }
-  constexpr bool has_l2() const { return values[8] != 0; }
+  constexpr unsigned l1_sets_4k() const { return values[3]; }
+  constexpr unsigned l1_ways_4k() const { return values[4]; }
+  constexpr unsigned l2_sets() const { return values[8]; }
+  constexpr unsigned l2_ways() const { return values[9]; }
+  constexpr bool has_l2() const { return l2_sets() != 0; }
   constexpr bool has_l2_2m() const { return values[28] != 0; }
   constexpr bool has_nested_tlb() const { return values[10] != 0 || values[23] != 0; }  // its own, or in the L2
   constexpr bool has_structure_caches() const { return values[11] != 0; }

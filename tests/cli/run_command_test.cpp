@@ -162,7 +162,7 @@ TEST_CASE("run: unusable options", "[cli]") {
   check_unusable("run --engine model", "FILE");
   check_unusable("", "run");
   check_unusable("frobnicate", "vmmu");
-  for (const char* command : {"eval", "fuzz --seed 1", "track x --tracker wss", "import elfcore a b"}) {
+  for (const char* command : {"eval", "fuzz --seed 1", "import elfcore a b"}) {
     check_unusable(command, "not in this version");
   }
 }

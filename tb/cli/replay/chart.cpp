@@ -14,7 +14,9 @@ constexpr int kLabelWidth = 150;
 constexpr int kBarWidth = 480;
 constexpr int kWidth = kLabelWidth + kBarWidth + 90;
 
-std::string escaped(const std::string& text) {
+}  // namespace
+
+std::string xml_text(const std::string& text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
@@ -30,8 +32,6 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-}  // namespace
-
 std::string bar_chart(const std::string& title, const std::string& unit, const std::vector<Bar>& bars) {
   const int height = kTop + kRow * static_cast<int>(bars.size()) + 16;
   double largest = 0;
@@ -42,7 +42,7 @@ std::string bar_chart(const std::string& title, const std::string& unit, const s
       "  <rect width=\"{0}\" height=\"{1}\" fill=\"white\"/>\n"
       "  <text x=\"12\" y=\"24\" font-size=\"16\">{2}</text>\n"
       "  <text x=\"12\" y=\"44\" fill=\"#555\">{3}</text>\n",
-      kWidth, height, escaped(title), escaped(unit));
+      kWidth, height, xml_text(title), xml_text(unit));
   int y = kTop;
   for (const Bar& bar : bars) {
     const double length = largest > 0 ? bar.value / largest * kBarWidth : 0;
@@ -50,7 +50,7 @@ std::string bar_chart(const std::string& title, const std::string& unit, const s
         "  <text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n"
         "  <rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\" fill=\"{}\"/>\n"
         "  <text x=\"{:.1f}\" y=\"{}\">{:.3f}</text>\n",
-        kLabelWidth - 8, y + 16, escaped(bar.label), kLabelWidth, y + 3, length, kRow - 6,
+        kLabelWidth - 8, y + 16, xml_text(bar.label), kLabelWidth, y + 3, length, kRow - 6,
         bar.bad ? "#c0392b" : "#2c6fbb", kLabelWidth + length + 6, y + 16, bar.value);
     y += kRow;
   }

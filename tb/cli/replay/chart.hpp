@@ -15,4 +15,7 @@ struct Bar {
 // `unit` heads the chart. Labels and unit may hold any character.
 std::string bar_chart(const std::string& title, const std::string& unit, const std::vector<Bar>& bars);
 
+// Text as XML holds it.
+std::string xml_text(const std::string& text);
+
 }  // namespace vmmu::tb

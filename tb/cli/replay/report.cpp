@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "chart.hpp"
+#include "rows.hpp"
 
 namespace vmmu::tb {
 
@@ -73,24 +73,10 @@ nlohmann::ordered_json fields(const ReportHead& head, const ReplayRow& row) {
   return out;
 }
 
-nlohmann::ordered_json without_nulls(const nlohmann::ordered_json& all) {
-  nlohmann::ordered_json out = nlohmann::ordered_json::object();
-  for (const auto& [key, value] : all.items()) {
-    if (!value.is_null()) out[key] = value;
-  }
-  return out;
-}
-
-// RFC 4180: quoted, with quotes doubled.
-std::string csv_text(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
-std::string csv_cell(const nlohmann::ordered_json& value) {
-  if (value.is_null()) return "";
-  return value.is_string() ? csv_text(value.get<std::string>()) : value.dump();
+std::vector<nlohmann::ordered_json> all_fields(const ReportHead& head, const std::vector<ReplayRow>& rows) {
+  std::vector<nlohmann::ordered_json> all;
+  for (const ReplayRow& row : rows) all.push_back(fields(head, row));
+  return all;
 }
 
 constexpr std::size_t kColumns = 18;
@@ -126,13 +112,6 @@ Cells cells(const ReplayRow& row) {
                fmt::format("{:.0f}", per_second(row))};
   if (!row.unsupported.empty()) std::fill(all.begin() + 3, all.end(), "unsup");
   return all;
-}
-
-std::string write_file(const std::string& path, const std::string& content) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << content;
-  file.close();
-  return file ? "" : fmt::format("{}: cannot be written", path);
 }
 
 std::string chart(const ReportHead& head, const std::vector<ReplayRow>& rows) {
@@ -199,40 +178,15 @@ std::string table(const ReportHead& head, const std::vector<ReplayRow>& rows) {
   return out;
 }
 
-std::string json_object(const ReportHead& head, const ReplayRow& row) {
-  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;  // a file's name need not be UTF-8
-  return without_nulls(fields(head, row)).dump(-1, ' ', false, kReplace);
-}
+std::string json_object(const ReportHead& head, const ReplayRow& row) { return json_line(fields(head, row)); }
 
 std::string csv(const ReportHead& head, const std::vector<ReplayRow>& rows) {
-  std::string out;
-  for (const ReplayRow& row : rows) {
-    const nlohmann::ordered_json all = fields(head, row);
-    std::string names;
-    std::string values;
-    for (const auto& [key, value] : all.items()) {
-      if (!names.empty()) {
-        names += ',';
-        values += ',';
-      }
-      names += key;
-      values += csv_cell(value);
-    }
-    if (out.empty()) out = names + "\r\n";
-    out += values + "\r\n";
-  }
-  return out;
+  return csv_table(all_fields(head, rows));
 }
 
 std::string write_report(const std::string& folder, const ReportHead& head, const std::vector<ReplayRow>& rows) {
-  std::string json = "[\n";
-  for (const ReplayRow& row : rows) {
-    json += &row == rows.data() ? "  " : ",\n  ";
-    json += json_object(head, row);
-  }
-  json += "\n]\n";
   std::string error = write_file(folder + "/replay.csv", csv(head, rows));
-  if (error.empty()) error = write_file(folder + "/replay.json", json);
+  if (error.empty()) error = write_file(folder + "/replay.json", json_list(all_fields(head, rows)));
   if (error.empty()) error = write_file(folder + "/replay.svg", chart(head, rows));
   return error;
 }
