@@ -55,7 +55,7 @@ module vmmu_lookup_harness
   end
 
   ctx_live_t live;
-  logic hit, ready, miss, unused_ready;
+  logic hit, ready, miss, unused_ready, unused_sweep_ready;
   rsp_t hit_rsp;
   assign live = in_q.live[CtxBits'(in_q.req.ctx)];
   vmmu_l1_tlb #(.Cfg(Cfg)) u_l1_tlb (
@@ -63,7 +63,10 @@ module vmmu_lookup_harness
       .req_valid_i(in_q.req_valid && ready), .req_i(in_q.req), .live_i(live), .bypass_i(in_q.bypass),
       .hit_o(hit), .hit_rsp_o(hit_rsp), .miss_o(miss), .miss_data_o(out.miss_data),
       .fill_valid_i(in_q.fill_valid), .fill_i(in_q.fill), .drop_i(in_q.drop), .drop_page_i(in_q.drop_page),
-      .flush_i(in_q.flush), .fractured_o(out.fractured)
+      .flush_i(in_q.flush),
+      // Without a sweep: like fills, it is kept from lookups by a register.
+      .sweep_i(1'b0), .sweep_force_i(1'b0), .sweep_set_i('0), .sweep_spaces_i('0), .sweep_ready_o(unused_sweep_ready),
+      .fractured_o(out.fractured)
   );
   logic [$clog2(2*Cfg.NumWalks+1)-1:0] waiting;
   vmmu_response #(.Depth(2 * Cfg.NumWalks)) u_response (

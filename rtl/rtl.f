@@ -26,6 +26,7 @@ vmmu_l2_stage.sv
 vmmu_fill_port.sv
 vmmu_response.sv
 vmmu_spaces.sv
+vmmu_sweep.sv
 vmmu_staged_column.sv
 vmmu_seg_regs.sv
 vmmu_log_regs.sv

@@ -27,12 +27,14 @@ module vmmu_l1_array
     output logic                  lookup_many_o,   // more than one match
     output tlb_data_t             lookup_data_o,   // of the match, 0 without one
     input  logic                  touch_i,       // the hit was used
-    // maintenance: at most one of fill, drop and flush in a cycle
+    // maintenance: at most one of fill, drop, flush and sweep in a cycle
     input  logic [VpnWidth-1:0]   maint_vpn_i,
     input  logic                  fill_i,        // insert; older entries of the page under either number go
     input  logic                  clear_i,       // the page was inserted at another size: it goes here
     input  logic                  drop_i,        // the page goes whatever its number
     input  logic                  flush_i,       // everything goes
+    input  logic                  sweep_i,       // of the page's set, entries that carry one of these numbers go
+    input  logic [2**SpaceWidth-1:0] sweep_spaces_i,
     input  logic [SpaceWidth-1:0] fill_space_i,
     input  logic [SpaceWidth-1:0] fill_other_i,
     input  tlb_data_t             fill_data_i
@@ -126,6 +128,9 @@ module vmmu_l1_array
     removed = '0;
     if (drop_i) removed = page_match;
     if (clear_i || fill_i) removed = `VMMU_MUT(11, same_match, '0);
+    if (sweep_i) begin
+      for (int unsigned w = 0; w < Ways; w++) removed[w] = `VMMU_MUT(255, sweep_spaces_i[mspace[w]], 1'b0);
+    end
   end
 
   logic [Ways-1:1] touched_tree, filled_tree;
@@ -167,5 +172,5 @@ module vmmu_l1_array
     end
   end
   `VMMU_ASSERT(NoPageTwiceUnderOneNumber_A, !twice)
-  `VMMU_ASSERT(OneMaintenance_A, $onehot0({fill_i, clear_i, drop_i, flush_i}))
+  `VMMU_ASSERT(OneMaintenance_A, $onehot0({fill_i, clear_i, drop_i, flush_i, sweep_i}))
 endmodule

@@ -10,7 +10,9 @@ module vmmu_l1_tlb
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
 #(
-    parameter cfg_t Cfg = preset_cfg(PresetServer)
+    parameter cfg_t Cfg = preset_cfg(PresetServer),
+    localparam int unsigned MostSets = (Cfg.L1Sets4K > Cfg.L1Sets2M) ? Cfg.L1Sets4K : Cfg.L1Sets2M,
+    localparam int unsigned SetBits = (MostSets > 1) ? $clog2(MostSets) : 1
 ) (
     input  logic      clk_i,
     input  logic      rst_ni,
@@ -24,11 +26,17 @@ module vmmu_l1_tlb
     output logic      miss_o,
     output miss_t     miss_data_o,
     // maintenance
-    input  logic      fill_valid_i,  // lost when a drop or a flush comes in the same cycle, or a flush in the next
+    input  logic      fill_valid_i,  // lost when a drop, a flush or a forced sweep comes in the same cycle, or a
+                                     // flush in the next
     input  fill_t     fill_i,
     input  logic      drop_i,
     input  logic [63:12] drop_page_i,
     input  logic      flush_i,
+    input  logic      sweep_i,         // of this set of each array, entries that carry one of these numbers go
+    input  logic      sweep_force_i,   // even if a fill is lost
+    input  logic [SetBits-1:0] sweep_set_i,
+    input  logic [2**SpaceWidth-1:0] sweep_spaces_i,  // does not change while a sweep is on its way
+    output logic      sweep_ready_o,
     output logic      fractured_o    // entries may exist that are smaller than their guest page
 );
   // An address that is not canonical never matches; tags hold bits 56:12 only.
@@ -38,24 +46,37 @@ module vmmu_l1_tlb
   logic usable;
   assign usable = live_i.space_valid && !bypass_i && `VMMU_MUT(12, canonical, 1'b1);
 
-  // One register for both, so that they reach the arrays in the order in which they came.
-  logic  fill_q, drop_q, fill, drop;
+  // A page that lies in the set of that number in every array that has it. A smaller array is swept more than once.
+  logic [63:12] sweep_page;
+  always_comb begin
+    sweep_page = '0;
+    sweep_page[12+:SetBits] = sweep_set_i;
+    sweep_page[21+:SetBits] = sweep_set_i;
+  end
+
+  // One register for all of them, so that they reach the arrays in the order in which they came.
+  logic  fill_q, drop_q, sweep_q, fill, drop, sweep;
   fill_t maint_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      fill_q <= 1'b0;
-      drop_q <= 1'b0;
+      fill_q  <= 1'b0;
+      drop_q  <= 1'b0;
+      sweep_q <= 1'b0;
     end else begin
-      fill_q <= fill_valid_i && !drop_i && !flush_i;
-      drop_q <= drop_i && !flush_i;
+      fill_q  <= fill_valid_i && !drop_i && !flush_i && !(sweep_i && sweep_force_i);
+      drop_q  <= drop_i && !flush_i;
+      sweep_q <= sweep_i && sweep_ready_o;
     end
   end
   always_ff @(posedge clk_i) begin
     maint_q <= fill_i;
+    if (sweep_i && sweep_ready_o) maint_q.vpage <= sweep_page;
     if (drop_i) maint_q.vpage <= drop_page_i;
   end
+  assign sweep_ready_o = !drop_i && !flush_i && (!fill_valid_i || sweep_force_i);
   assign fill = fill_q && !flush_i;
   assign drop = drop_q && !flush_i;
+  assign sweep = sweep_q && !flush_i;
 
   // Frame bits that a page size cannot have set are no storage, nor are those above the build's addresses.
   localparam logic [FrameWidth-1:0] FrameMask4K = {FrameWidth{1'b1}} >> (PaWidth - Cfg.PaBits);
@@ -83,6 +104,7 @@ module vmmu_l1_tlb
       .lookup_many_o(many[0]), .lookup_data_o(data[0]), .touch_i(touch[0]),
       .maint_vpn_i(maint_q.vpage[56:12]),
       .fill_i(fill && (maint_q.size == Size4K)), .clear_i(fill && (maint_q.size != Size4K)), .drop_i(drop), .flush_i,
+      .sweep_i(sweep), .sweep_spaces_i,
       .fill_space_i(maint_q.space), .fill_other_i(maint_q.other),
       .fill_data_i(masked(maint_q.data, FrameMask4K))
   );
@@ -95,6 +117,7 @@ module vmmu_l1_tlb
       .lookup_many_o(many[1]), .lookup_data_o(data[1]), .touch_i(touch[1]),
       .maint_vpn_i(maint_q.vpage[56:21]),
       .fill_i(fill && (maint_q.size == Size2M)), .clear_i(fill && (maint_q.size != Size2M)), .drop_i(drop), .flush_i,
+      .sweep_i(sweep), .sweep_spaces_i,
       .fill_space_i(maint_q.space), .fill_other_i(maint_q.other),
       .fill_data_i(masked(maint_q.data, FrameMask2M))
   );
@@ -107,6 +130,7 @@ module vmmu_l1_tlb
       .lookup_many_o(many[2]), .lookup_data_o(data[2]), .touch_i(touch[2]),
       .maint_vpn_i(maint_q.vpage[56:30]),
       .fill_i(fill && (maint_q.size == Size1G)), .clear_i(fill && (maint_q.size != Size1G)), .drop_i(drop), .flush_i,
+      .sweep_i(sweep), .sweep_spaces_i,
       .fill_space_i(maint_q.space), .fill_other_i(maint_q.other),
       .fill_data_i(masked(maint_q.data, FrameMask1G))
   );

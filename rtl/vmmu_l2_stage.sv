@@ -14,7 +14,9 @@ module vmmu_l2_stage
   import vmmu_int_pkg::*;
   import vmmu_h3_pkg::*;
 #(
-    parameter cfg_t Cfg = preset_cfg(PresetServer)
+    parameter cfg_t Cfg = preset_cfg(PresetServer),
+    localparam int unsigned MostSets = (Cfg.L2Sets > Cfg.L2Sets2M) ? Cfg.L2Sets : Cfg.L2Sets2M,
+    localparam int unsigned SetBits = (MostSets > 1) ? $clog2(MostSets) : 1
 ) (
     input  logic        clk_i,
     input  logic        rst_ni,
@@ -55,6 +57,10 @@ module vmmu_l2_stage
     input  logic        drop_i,
     input  logic [63:12] drop_page_i,
     input  logic        flush_i,
+    input  logic        sweep_i,           // of this set, entries that carry one of these numbers go
+    input  logic [SetBits-1:0] sweep_set_i,
+    input  logic [2**SpaceWidth-1:0] sweep_spaces_i,
+    output logic        sweep_ready_o,
     output logic        fractured_o
 );
   if (Cfg.L2Sets == 0) begin : g_none
@@ -73,9 +79,11 @@ module vmmu_l2_stage
     assign miss_vmm_index_o = head_vmm_index_i;
     assign covered_o        = 1'b0;
     assign fractured_o      = 1'b0;
+    assign sweep_ready_o    = 1'b1;
     logic unused_bits;
     assign unused_bits = ^{clk_i, rst_ni, head_la57_i, live_i, bypass_i, hit_ready_i, fill_valid_i, fill_i,
-                           cover_valid_i, cover_all_i, cover_ctx_i, drop_i, drop_page_i, flush_i};
+                           cover_valid_i, cover_all_i, cover_ctx_i, drop_i, drop_page_i, flush_i,
+                           sweep_i, sweep_set_i, sweep_spaces_i};
   end else begin : g_l2
     localparam int unsigned CtxBits = $clog2(Cfg.NumContexts);
     typedef struct packed {
@@ -151,6 +159,7 @@ module vmmu_l2_stage
     // ---------------------------------------------------------------- storage
     logic [56:12] read_page;
     logic [2:0] access;
+    logic sweepable_4k, sweepable_2m;  // both arrays take a set at once; the smaller one is swept more than once
     tlb_data_t data_4k, data_2m;
     assign read_page = reads_again ? cmp_q.miss.req.gva[56:12] : head_i.req.gva[56:12];
     assign access = perm_index(cmp_q.miss.req.op, user_effective(cmp_q.miss.req), ac_effective(cmp_q.miss.req));
@@ -161,7 +170,9 @@ module vmmu_l2_stage
         .access_i(access), .found_o(found_4k), .allowed_o(allowed_4k), .data_o(data_4k), .global_o(global_4k),
         .touch_i(hit_o && hit_ready_i && found_4k),
         .fill_valid_i, .fill_i, .cancel_i(cover_valid_i),
-        .drop_i, .drop_page_i(drop_page_i[56:12]), .flush_i, .fractured_o(fractured_4k)
+        .drop_i, .drop_page_i(drop_page_i[56:12]), .flush_i,
+        .sweep_i(sweep_i && sweep_ready_o), .sweep_set_i($clog2(Cfg.L2Sets)'(sweep_set_i)), .sweep_spaces_i,
+        .sweep_ready_o(sweepable_4k), .fractured_o(fractured_4k)
     );
     if (Cfg.L2Sets2M != 0) begin : g_2m
       vmmu_l2_tlb #(.Size(Size2M), .Sets(Cfg.L2Sets2M), .Ways(Cfg.L2Ways2M), .PaBits(Cfg.PaBits)) u_2m (
@@ -171,10 +182,12 @@ module vmmu_l2_stage
           .access_i(access), .found_o(found_2m), .allowed_o(allowed_2m), .data_o(data_2m), .global_o(global_2m),
           .touch_i(hit_o && hit_ready_i && found_2m),
           .fill_valid_i, .fill_i, .cancel_i(cover_valid_i),
-          .drop_i, .drop_page_i(drop_page_i[56:12]), .flush_i, .fractured_o(fractured_2m)
+          .drop_i, .drop_page_i(drop_page_i[56:12]), .flush_i,
+          .sweep_i(sweep_i && sweep_ready_o), .sweep_set_i($clog2(Cfg.L2Sets2M)'(sweep_set_i)), .sweep_spaces_i,
+          .sweep_ready_o(sweepable_2m), .fractured_o(fractured_2m)
       );
     end else begin : g_no_2m
-      assign {ok_2m, found_2m, allowed_2m, global_2m, fractured_2m} = 5'b10000;
+      assign {ok_2m, sweepable_2m, found_2m, allowed_2m, global_2m, fractured_2m} = 6'b110000;
       assign data_2m = '0;
     end
     // An entry of each size matches only when software changed a table without invalidating: a miss, like two of one.
@@ -184,6 +197,7 @@ module vmmu_l2_stage
     assign global_page = global_4k || global_2m;
     assign size        = found_2m ? Size2M : Size4K;
     assign fractured_o = fractured_4k || fractured_2m;
+    assign sweep_ready_o = sweepable_4k && sweepable_2m;
 
     // ---------------------------------------------------------------- answers
     // The L2 remembers for good that it had pieces of a large page: fractured need not be an entry's.

@@ -38,6 +38,10 @@ module vmmu_l2_tlb
     input  logic        drop_i,           // the whole set of the page goes
     input  logic [56:12] drop_page_i,
     input  logic        flush_i,          // everything goes
+    input  logic        sweep_i,          // only when sweep_ready_o: of this set, entries that carry one of these go
+    input  logic [$clog2(Sets)-1:0] sweep_set_i,
+    input  logic [2**SpaceWidth-1:0] sweep_spaces_i,
+    output logic        sweep_ready_o,    // it is read now, and swept in the next cycle
     output logic        fractured_o       // entries may exist that are smaller than their guest page
 );
   localparam int unsigned SetBits = $clog2(Sets);
@@ -64,7 +68,7 @@ module vmmu_l2_tlb
   logic  reads_q, writes_q, reading;
   fill_t reads_fill_q, writes_fill_q;
   logic [SetBits-1:0] write_set;
-  assign reading   = reads_q && !writes_q;  // never while its own set may be written
+  assign reading   = reads_q && !writes_q && !sweep_i;  // never while its own set may be written
   assign write_set = set_of(writes_fill_q.vpage[56:12]);
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -78,6 +82,18 @@ module vmmu_l2_tlb
   always_ff @(posedge clk_i) begin
     if (!reads_q || reading) reads_fill_q <= fill_i;
     if (reading) writes_fill_q <= reads_fill_q;
+  end
+
+  // A sweep takes the read port in every second cycle at most, so that neither lookups nor fills wait for long.
+  logic sweeps_q;
+  logic [SetBits-1:0] swept_set_q;
+  assign sweep_ready_o = !sweeps_q && !writes_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) sweeps_q <= 1'b0;
+    else         sweeps_q <= sweep_i;
+  end
+  always_ff @(posedge clk_i) begin
+    swept_set_q <= sweep_set_i;
   end
 
   // ---------------------------------------------------------------- storage
@@ -94,8 +110,9 @@ module vmmu_l2_tlb
     };
     written.data.frame = writes_fill_q.data.frame & FrameMask;
   end
-  assign read_set  = reading ? set_of(reads_fill_q.vpage[56:12]) : set_of(read_page_i);
-  assign read_ok_o = !reading && !(writes_q && (write_set == set_of(read_page_i)));
+  assign read_set  = sweep_i ? sweep_set_i
+                             : (reading ? set_of(reads_fill_q.vpage[56:12]) : set_of(read_page_i));
+  assign read_ok_o = !reading && !sweep_i && !(writes_q && (write_set == set_of(read_page_i)));
   assign kept      = writes_q && `VMMU_MUT(109, writes_fill_q.size == Size, 1'b1);
   for (genvar w = 0; w < Ways; w++) begin : g_way
     vmmu_ram #(.Width($bits(entry_t)), .Depth(Sets)) u_ram (
@@ -164,6 +181,11 @@ module vmmu_l2_tlb
       if (`VMMU_MUT(102, touch_i, 1'b0)) tree_q[set] <= touched_tree;
       if (kept) tree_q[write_set] <= filled_tree;
       if (writes_q) valid_q[write_set] <= (valid_q[write_set] & ~same) | (Ways'(kept) << fill_way);
+      if (sweeps_q) begin
+        for (int unsigned w = 0; w < Ways; w++) begin
+          if (`VMMU_MUT(256, sweep_spaces_i[row[w].space], 1'b0)) valid_q[swept_set_q][w] <= 1'b0;
+        end
+      end
       if (`VMMU_MUT(104, drop_i, 1'b0)) valid_q[set_of(drop_page_i)] <= '0;
       if (flush_i) valid_q <= '0;
     end

@@ -1,9 +1,13 @@
 `include "vmmu_macros.svh"
 
-// Address-space numbers: a short number stands for a tag set {context, VIRT, VPID, PCID or global, EPTP} in
-// TLB entries. An invalidation wider than a page retires the numbers that it covers, in one scan of the
-// table, and hands out fresh ones; entries under a retired number can never match. When no fresh number is
-// left, the TLBs are flushed and every number that is not in use becomes fresh.
+// Address-space numbers: a short number stands for a tag set {context, VIRT, VPID, PCID or global, EPTP} in the entries
+// of every cache. An invalidation wider than a page retires the numbers that it covers; entries under a retired number
+// can never match. The contexts that used one get fresh numbers in the same cycle, so no lookup is ever without one.
+//
+// A number goes round: fresh, live (stands for its row), retired, and after a sweep of the caches (vmmu_sweep) fresh
+// again. A sweep begins when few are fresh. What is in flight then carries numbers that will be handed out again, and
+// so is kept from inserting and from looking up. When none is fresh, an invalidation waits for the sweep. COMMIT does
+// not, nor what stands in its way: the caches are flushed, and every number that is not in use becomes fresh.
 module vmmu_spaces
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
@@ -14,15 +18,27 @@ module vmmu_spaces
     input  logic      rst_ni,
     input  logic      op_valid_i,   // held until op_done_o
     input  space_op_t op_i,
-    output logic      op_done_o,    // in this cycle the new numbers of op_i.ctx come into force
-    output logic      flush_o,      // empty the TLBs; walks in flight and waiting insert nothing
+    input  logic      hurry_i,      // a COMMIT waits
+    output logic      op_done_o,    // in this cycle the covered numbers are retired, and new ones come into force
     output logic [Cfg.NumContexts-1:0]                 valid_o,
     output logic [Cfg.NumContexts-1:0][SpaceWidth-1:0] space_o,
-    output logic [Cfg.NumContexts-1:0][SpaceWidth-1:0] gspace_o
+    output logic [Cfg.NumContexts-1:0][SpaceWidth-1:0] gspace_o,
+    // numbers are about to be handed out again
+    output logic      inert_o,      // what is in flight inserts and looks up nothing any more
+    output logic      flush_o,      // empty the caches; also inert_o
+    output logic      sweep_start_o,
+    output logic [2**SpaceWidth-1:0] sweep_spaces_o,  // entries that carry one of these go
+    input  logic      sweep_done_i
 );
   localparam int unsigned Rows = Cfg.NumSpaces;
   localparam int unsigned RowBits = $clog2(Rows);
   localparam int unsigned CtxBits = $clog2(Cfg.NumContexts);
+  // Rows are scanned a few at a time: all at once would be as many comparators.
+  localparam int unsigned Banks = 4;
+  localparam int unsigned BankBits = $clog2(Banks);
+  localparam int unsigned Steps = Rows / Banks;
+  localparam int unsigned StepBits = $clog2(Steps);
+  localparam int unsigned FewFresh = Rows / 4;
 
   typedef struct packed {
     logic                global_row;
@@ -30,195 +46,212 @@ module vmmu_spaces
     tagset_t             tags;      // pcid is 0 in a global row
   } row_t;
 
-  row_t row_q [Rows];
-  logic [Rows-1:0] live_q;   // stands for its row
-  logic [Rows-1:0] fresh_q;  // no TLB entry carries it
+  logic [Rows-1:0] live_q;      // stands for its row
+  logic [Rows-1:0] fresh_q;     // no entry carries it
+  logic [Rows-1:0] sweeping_q;  // the sweep drops its entries
+  logic [Rows-1:0] doomed_q;    // the operation covers it
 
-  // Numbers in force, and the tag sets that they stand for.
+  // Numbers in force and what they stand for; and those that the operation brings into force.
   logic [Cfg.NumContexts-1:0] valid_q;
-  logic [RowBits-1:0] space_q [Cfg.NumContexts];
-  logic [RowBits-1:0] gspace_q [Cfg.NumContexts];
+  logic [Cfg.NumContexts-1:0][RowBits-1:0] space_q, gspace_q, next_space_q, next_gspace_q;
+  logic [Cfg.NumContexts-1:0] chosen_q, gchosen_q;
   tagset_t tags_q [Cfg.NumContexts];
 
-  typedef enum logic [2:0] {
-    Idle,     // waits for an operation
-    Retire,   // one row a cycle: retires what the operation covers
-    Pick,     // one context a cycle: looks for one that needs numbers
-    Find,     // one row a cycle: looks for rows that stand for its tag set
-    Alloc,    // takes fresh rows for those not found; flushes first if there are none
-    Finish    // the numbers come into force
+  typedef enum logic [1:0] {
+    Idle,    // waits for an operation
+    Scan,    // Banks rows a cycle: which are covered, which stand for the tag set of op_i
+    Choose,  // a fresh number a cycle, for each that is missing
+    Apply    // everything changes
   } state_e;
-  state_e state_q, state_d;
-  logic [RowBits-1:0] row_cnt_q;
-  logic [CtxBits-1:0] ctx_cnt_q;
-  logic assigned_q;              // op_i.ctx has its new numbers in op_*_q
-  logic [RowBits-1:0] new_space_q, new_gspace_q;  // of the context being served
-  logic [RowBits-1:0] op_space_q, op_gspace_q;    // of op_i.ctx, not in force yet
-  logic found_q, gfound_q;
+  state_e state_q;
+  logic [StepBits-1:0] step_q;
+  logic scanned;
+  assign scanned = step_q == StepBits'(Steps - 1);
 
-  // ---------------------------------------------------------------- what the operation covers
-  row_t row;
-  logic covers, same_ctx, same_vpid, same_ept;
-  assign row       = row_q[row_cnt_q];
-  assign same_ctx  = row.ctx == op_i.ctx;
-  assign same_vpid = row.tags.virt && (row.tags.vpid == op_i.vpid);
-  assign same_ept  = row.tags.ept_en && (op_i.ept_all || (row.tags.ept_root == op_i.ept_root));
-  always_comb begin
-    unique case (op_i.kind)
-      RetireCtx:     covers = same_ctx;
-      RetirePcid:    covers = same_ctx && !row.global_row && (row.tags.pcid == op_i.pcid);
-      RetireNonGlob: covers = same_ctx && !row.global_row;
-      RetireVpid:    covers = same_vpid;
-      RetireVpidNg:  covers = same_vpid && !row.global_row;
-      RetireVirt:    covers = row.tags.virt;
-      RetireEpt:     covers = same_ept;
-      default:       covers = 1'b0;
-    endcase
-  end
-
-  // ---------------------------------------------------------------- numbers for one context
-  logic    is_op_ctx, needs_numbers;
-  tagset_t want_tags;
-  row_t    want_row, want_grow;
-  // A COMMIT touches the numbers of its own context only, so no other context needs a look.
-  logic alone;
-  assign alone         = op_i.assign_ctx && (op_i.kind inside {RetireNone, RetireCtx});
-  assign is_op_ctx     = op_i.assign_ctx && (ctx_cnt_q == CtxBits'(op_i.ctx));
-  assign needs_numbers = is_op_ctx ? !assigned_q
-                                   : valid_q[ctx_cnt_q] && !(live_q[space_q[ctx_cnt_q]] && live_q[gspace_q[ctx_cnt_q]]);
-  assign want_tags     = is_op_ctx ? op_i.tags : tags_q[ctx_cnt_q];
-  always_comb begin
-    want_row  = '{global_row: 1'b0, ctx: CtxWidth'(ctx_cnt_q), tags: want_tags};
-    want_grow = '{global_row: 1'b1, ctx: CtxWidth'(ctx_cnt_q), tags: want_tags};
-    want_grow.tags.pcid = '0;
-  end
-
-  logic none_fresh, alloc_space, alloc_gspace;
+  // ---------------------------------------------------------------- rows
   logic [RowBits-1:0] fresh_row;
-  always_comb begin
-    none_fresh = fresh_q == '0;
-    fresh_row  = '0;
-    for (int i = Rows - 1; i >= 0; i--) if (fresh_q[i]) fresh_row = RowBits'(i);
+  logic choose;
+  row_t new_row;
+  row_t [Banks-1:0] rows;
+  for (genvar b = 0; b < Banks; b++) begin : g_bank
+    row_t row_q [Steps];
+    assign rows[b] = row_q[step_q];
+    always_ff @(posedge clk_i) begin
+      if (choose && (fresh_row[BankBits-1:0] == BankBits'(b))) row_q[fresh_row[RowBits-1:BankBits]] <= new_row;
+    end
   end
-  assign flush_o      = (state_q == Alloc) && !(found_q && gfound_q) && none_fresh;
-  assign alloc_space  = (state_q == Alloc) && !none_fresh && !found_q;
-  assign alloc_gspace = (state_q == Alloc) && !none_fresh && found_q && !gfound_q;
 
-  // Numbers that a flush must keep: those in force, and those just picked.
-  logic [Rows-1:0] in_use;
+  // ---------------------------------------------------------------- what the operation covers, what it finds
+  function automatic logic covered(row_t row, space_op_t op);
+    logic same_ctx, same_vpid;
+    same_ctx  = row.ctx == op.ctx;
+    same_vpid = row.tags.virt && (row.tags.vpid == op.vpid);
+    unique case (op.kind)
+      RetireCtx:     return same_ctx;
+      RetirePcid:    return same_ctx && !row.global_row && (row.tags.pcid == op.pcid);
+      RetireNonGlob: return same_ctx && !row.global_row;
+      RetireVpid:    return same_vpid;
+      RetireVpidNg:  return same_vpid && !row.global_row;
+      RetireVirt:    return row.tags.virt;
+      RetireEpt:     return row.tags.ept_en && (op.ept_all || (row.tags.ept_root == op.ept_root));
+      default:       return 1'b0;
+    endcase
+  endfunction
+  function automatic row_t row_of(logic global_row, logic [CtxBits-1:0] ctx, tagset_t tags);
+    row_of = '{global_row: global_row, ctx: CtxWidth'(ctx), tags: tags};
+    if (global_row) row_of.tags.pcid = '0;
+  endfunction
+
+  logic [CtxBits-1:0] op_ctx;
+  logic [Banks-1:0] covers, is_want, is_gwant;
+  assign op_ctx = CtxBits'(op_i.ctx);
+  always_comb begin
+    for (int unsigned b = 0; b < Banks; b++) begin
+      covers[b]   = live_q[{step_q, BankBits'(b)}] && covered(rows[b], op_i);
+      is_want[b]  = live_q[{step_q, BankBits'(b)}] && !covers[b] && op_i.assign_ctx &&
+          (rows[b] == row_of(1'b0, op_ctx, op_i.tags));
+      is_gwant[b] = live_q[{step_q, BankBits'(b)}] && !covers[b] && op_i.assign_ctx &&
+          (rows[b] == row_of(1'b1, op_ctx, op_i.tags));
+    end
+  end
+
+  // ---------------------------------------------------------------- which numbers are missing
+  logic [Cfg.NumContexts-1:0] needs, gneeds;
+  logic [CtxBits-1:0] for_ctx;
+  logic for_global;
+  always_comb begin
+    for_ctx = '0;
+    for (int c = Cfg.NumContexts - 1; c >= 0; c--) begin
+      needs[c]  = !chosen_q[c] && valid_q[c] && `VMMU_MUT(253, doomed_q[space_q[c]], 1'b0);
+      gneeds[c] = !gchosen_q[c] && valid_q[c] && doomed_q[gspace_q[c]];
+      if (op_i.assign_ctx && (op_ctx == CtxBits'(c))) begin
+        needs[c]  = !chosen_q[c];
+        gneeds[c] = !gchosen_q[c];
+      end
+      if (needs[c] || gneeds[c]) for_ctx = CtxBits'(c);
+    end
+    for_global = !needs[for_ctx];
+    new_row    = row_of(for_global, for_ctx, (op_i.assign_ctx && (for_ctx == op_ctx)) ? op_i.tags : tags_q[for_ctx]);
+  end
+
+  logic missing, none_fresh, few_fresh;
+  logic [RowBits:0] fresh_count;
+  always_comb begin
+    fresh_row   = '0;
+    fresh_count = '0;
+    for (int i = Rows - 1; i >= 0; i--) begin
+      if (fresh_q[i]) fresh_row = RowBits'(i);
+      fresh_count = fresh_count + (RowBits + 1)'(fresh_q[i]);
+    end
+  end
+  assign none_fresh = fresh_q == '0;
+  assign few_fresh  = fresh_count < (RowBits + 1)'(FewFresh);
+  assign missing    = (needs | gneeds) != '0;
+  assign choose     = (state_q == Choose) && missing && !none_fresh;
+  assign flush_o    = (state_q == Choose) && missing && none_fresh && hurry_i;
+  assign op_done_o  = state_q == Apply;
+
+  // ---------------------------------------------------------------- numbers that go round
+  logic [Rows-1:0] in_use, retired, unused, evicted;
+  logic resting, evict;
   always_comb begin
     in_use = '0;
     for (int unsigned c = 0; c < Cfg.NumContexts; c++) begin
-      if (valid_q[c]) begin
-        in_use[space_q[c]]  = 1'b1;
-        in_use[gspace_q[c]] = 1'b1;
-      end
+      if (valid_q[c]) in_use[space_q[c]] = 1'b1;
+      if (valid_q[c]) in_use[gspace_q[c]] = 1'b1;
+      if (chosen_q[c]) in_use[next_space_q[c]] = 1'b1;
+      if (gchosen_q[c]) in_use[next_gspace_q[c]] = 1'b1;
     end
-    if (found_q) in_use[new_space_q] = 1'b1;
-    if (gfound_q) in_use[new_gspace_q] = 1'b1;
-    if (assigned_q) in_use[op_space_q] = 1'b1;
-    if (assigned_q) in_use[op_gspace_q] = 1'b1;
   end
-
-  // ---------------------------------------------------------------- states
-  logic last_row, last_ctx, retires_all;
-  assign last_row = row_cnt_q == RowBits'(Rows - 1);
-  assign last_ctx = ctx_cnt_q == CtxBits'(Cfg.NumContexts - 1);
-  // After every number of the context was retired there is nothing to find.
-  assign retires_all = is_op_ctx && (op_i.kind == RetireCtx);
-  assign op_done_o = state_q == Finish;
-
-  always_comb begin
-    state_d = state_q;
-    unique case (state_q)
-      Idle: if (op_valid_i) state_d = (op_i.kind == RetireNone) ? Pick : Retire;
-      Retire: if (last_row) state_d = Pick;
-      Pick: begin
-        if (needs_numbers) state_d = retires_all ? Alloc : Find;
-        else if (last_ctx) state_d = Finish;
-      end
-      Find: if (last_row) state_d = Alloc;
-      Alloc: if (found_q && gfound_q) state_d = alone ? Finish : Pick;
-      Finish: state_d = Idle;
-      default: state_d = Idle;
-    endcase
-  end
+  assign retired       = ~live_q & ~fresh_q;
+  assign unused        = live_q & ~in_use;
+  assign resting       = (sweeping_q == '0) && few_fresh && !flush_o;
+  assign sweep_start_o = resting && (retired != '0);
+  assign inert_o       = flush_o || `VMMU_MUT(254, sweep_start_o, 1'b0);
+  assign sweep_spaces_o = (2**SpaceWidth)'(sweeping_q);
+  // PCIDs that are not active hold numbers for their return. With nothing else to sweep, every second one loses its.
+  logic odd_q;
+  logic [Rows-1:0] half;
+  assign half    = odd_q ? {Rows/2{2'b10}} : {Rows/2{2'b01}};
+  assign evict   = resting && (retired == '0) && (unused != '0) && ((state_q == Idle) || (state_q == Choose));
+  assign evicted = ((unused & half) != '0) ? (unused & half) : unused;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q    <= Idle;
       live_q     <= '0;
       fresh_q    <= '1;
+      sweeping_q <= '0;
+      doomed_q   <= '0;
       valid_q    <= '0;
-      assigned_q <= 1'b0;
-      found_q    <= 1'b0;
-      gfound_q   <= 1'b0;
-      row_cnt_q  <= '0;
-      ctx_cnt_q  <= '0;
+      chosen_q   <= '0;
+      gchosen_q  <= '0;
+      step_q     <= '0;
+      odd_q      <= 1'b0;
     end else begin
-      state_q <= state_d;
-      if (state_q inside {Retire, Find}) row_cnt_q <= row_cnt_q + RowBits'(1);
-      else row_cnt_q <= '0;
-      if (state_q == Idle) begin
-        ctx_cnt_q  <= alone ? CtxBits'(op_i.ctx) : '0;
-        assigned_q <= 1'b0;
-      end
-      if ((state_q == Retire) && live_q[row_cnt_q] && covers) live_q[row_cnt_q] <= 1'b0;
-      if (state_q == Pick) begin
-        found_q  <= 1'b0;
-        gfound_q <= 1'b0;
-        if (!needs_numbers) ctx_cnt_q <= ctx_cnt_q + CtxBits'(1);
-      end
-      if ((state_q == Find) && live_q[row_cnt_q]) begin
-        if (row == want_row) found_q <= 1'b1;
-        if (row == want_grow) gfound_q <= 1'b1;
-      end
+      unique case (state_q)
+        Idle: begin
+          if (op_valid_i) state_q <= Scan;
+          doomed_q  <= '0;
+          chosen_q  <= '0;
+          gchosen_q <= '0;
+        end
+        Scan: begin
+          if (scanned) state_q <= Choose;
+          step_q <= scanned ? '0 : step_q + StepBits'(1);
+          for (int unsigned b = 0; b < Banks; b++) if (covers[b]) doomed_q[{step_q, BankBits'(b)}] <= 1'b1;
+          if (|is_want) chosen_q[op_ctx] <= 1'b1;
+          if (|is_gwant) gchosen_q[op_ctx] <= 1'b1;
+        end
+        Choose: begin
+          if (!missing) state_q <= Apply;
+          // The row may have been another one that is covered.
+          if (choose) doomed_q[fresh_row] <= 1'b0;
+          if (choose && !for_global) chosen_q[for_ctx] <= 1'b1;
+          if (choose && for_global) gchosen_q[for_ctx] <= 1'b1;
+        end
+        Apply: begin
+          state_q <= Idle;
+          if (op_i.assign_ctx) valid_q[op_ctx] <= 1'b1;
+        end
+        default: state_q <= Idle;
+      endcase
+      if (evict) odd_q <= !odd_q;
       if (flush_o) begin
         live_q  <= live_q & in_use;
         fresh_q <= ~in_use;
+        sweeping_q <= '0;
+      end else begin
+        if (choose) live_q[fresh_row] <= 1'b1;
+        if (evict) live_q <= live_q & ~evicted;
+        if (state_q == Apply) live_q <= live_q & ~doomed_q;
+        if (sweep_done_i) fresh_q <= fresh_q | sweeping_q;
+        if (choose) fresh_q[fresh_row] <= 1'b0;
+        if (sweep_start_o) sweeping_q <= retired;
+        else if (sweep_done_i) sweeping_q <= '0;
       end
-      if (alloc_space || alloc_gspace) begin
-        live_q[fresh_row]  <= 1'b1;
-        fresh_q[fresh_row] <= 1'b0;
-        if (alloc_space) found_q <= 1'b1;
-        else gfound_q <= 1'b1;
-      end
-      if ((state_q == Alloc) && found_q && gfound_q && is_op_ctx) assigned_q <= 1'b1;
-      if ((state_q == Finish) && op_i.assign_ctx) valid_q[CtxBits'(op_i.ctx)] <= 1'b1;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if ((state_q == Find) && live_q[row_cnt_q] && (row == want_row)) new_space_q <= row_cnt_q;
-    if ((state_q == Find) && live_q[row_cnt_q] && (row == want_grow)) new_gspace_q <= row_cnt_q;
-    if (alloc_space) begin
-      row_q[fresh_row] <= want_row;
-      new_space_q      <= fresh_row;
+    for (int unsigned b = 0; b < Banks; b++) begin
+      if ((state_q == Scan) && is_want[b]) next_space_q[op_ctx] <= {step_q, BankBits'(b)};
+      if ((state_q == Scan) && is_gwant[b]) next_gspace_q[op_ctx] <= {step_q, BankBits'(b)};
     end
-    if (alloc_gspace) begin
-      row_q[fresh_row] <= want_grow;
-      new_gspace_q     <= fresh_row;
-    end
-    // Numbers of other contexts change at once; those of op_i.ctx with everything else of its COMMIT.
-    if ((state_q == Alloc) && found_q && gfound_q && !is_op_ctx) begin
-      space_q[ctx_cnt_q]  <= new_space_q;
-      gspace_q[ctx_cnt_q] <= new_gspace_q;
-    end
-    if ((state_q == Finish) && op_i.assign_ctx) begin
-      space_q[CtxBits'(op_i.ctx)]  <= op_space_q;
-      gspace_q[CtxBits'(op_i.ctx)] <= op_gspace_q;
-      tags_q[CtxBits'(op_i.ctx)]   <= op_i.tags;
-    end
-    if ((state_q == Alloc) && found_q && gfound_q && is_op_ctx) begin
-      op_space_q  <= new_space_q;
-      op_gspace_q <= new_gspace_q;
+    if (choose && !for_global) next_space_q[for_ctx] <= fresh_row;
+    if (choose && for_global) next_gspace_q[for_ctx] <= fresh_row;
+    if (state_q == Apply) begin
+      for (int unsigned c = 0; c < Cfg.NumContexts; c++) begin
+        if (chosen_q[c]) space_q[c] <= next_space_q[c];
+        if (gchosen_q[c]) gspace_q[c] <= next_gspace_q[c];
+      end
+      if (op_i.assign_ctx) tags_q[op_ctx] <= op_i.tags;
     end
   end
 
-  // A number that was retired while a context still carries it must not be used by that context.
   always_comb begin
     for (int unsigned c = 0; c < Cfg.NumContexts; c++) begin
-      valid_o[c]  = valid_q[c] && live_q[space_q[c]] && live_q[gspace_q[c]];
+      valid_o[c]  = valid_q[c];
       space_o[c]  = SpaceWidth'(space_q[c]);
       gspace_o[c] = SpaceWidth'(gspace_q[c]);
     end
@@ -226,4 +259,15 @@ module vmmu_spaces
 
   logic unused_ctx;
   assign unused_ctx = ^op_i.ctx;
+
+  logic dead_in_force;
+  always_comb begin
+    dead_in_force = 1'b0;
+    for (int unsigned c = 0; c < Cfg.NumContexts; c++) begin
+      if (valid_q[c] && !(live_q[space_q[c]] && live_q[gspace_q[c]])) dead_in_force = 1'b1;
+    end
+  end
+  `VMMU_ASSERT(NumbersInForceAreLive_A, !dead_in_force)
+  `VMMU_ASSERT(NumberIsInOneState_A, (live_q & fresh_q) == '0 && (sweeping_q & (live_q | fresh_q)) == '0)
+  `VMMU_ASSERT(OneRowForATagSet_A, $onehot0(is_want) && $onehot0(is_gwant))
 endmodule

@@ -44,13 +44,17 @@ module vmmu_top
   localparam int unsigned Contexts = Cfg.NumContexts;
   localparam int unsigned CtxBits = $clog2(Contexts);
   localparam int unsigned Answers = 2 * Cfg.NumWalks;
+  localparam int unsigned L1Sets = (Cfg.L1Sets4K > Cfg.L1Sets2M) ? Cfg.L1Sets4K : Cfg.L1Sets2M;
+  localparam int unsigned L1SetBits = (L1Sets > 1) ? $clog2(L1Sets) : 1;
+  localparam int unsigned L2Sets = (Cfg.L2Sets > Cfg.L2Sets2M) ? Cfg.L2Sets : Cfg.L2Sets2M;
+  localparam int unsigned L2SetBits = (L2Sets > 1) ? $clog2(L2Sets) : 1;
 
   // ---------------------------------------------------------------- parameters
   if (Cfg.NumPorts != 1) begin : g_bad_ports
     $error("NumPorts: this version has one request port");
   end
-  if ((Contexts < 2) || (Contexts & (Contexts - 1)) != 0 || (2 * Contexts + 2 > Cfg.NumSpaces)) begin : g_bad_contexts
-    $error("NumContexts must be a power of two, 2 or more, and 2*NumContexts+2 at most NumSpaces");
+  if ((Contexts < 2) || (Contexts & (Contexts - 1)) != 0 || (4 * Contexts > Cfg.NumSpaces)) begin : g_bad_contexts
+    $error("NumContexts must be a power of two, 2 or more, and 4*NumContexts at most NumSpaces");
   end
   if ((Cfg.NumSpaces & (Cfg.NumSpaces - 1)) != 0 || (Cfg.NumSpaces > 16)) begin : g_bad_spaces
     $error("NumSpaces must be a power of two, at most 16");
@@ -115,6 +119,11 @@ module vmmu_top
   logic  walk_fill_valid, fill_valid, drop, inv_flush, space_flush, fractured;
   fill_t walk_fill, fill;
   logic [63:12] drop_page;
+  // Retired address-space numbers: requests in flight are kept from the caches, then the caches are swept.
+  logic inert, sweep_l1, sweep_l1_force, sweep_l1_ready, sweep_l2, sweep_l2_ready;
+  logic [L1SetBits-1:0] sweep_l1_set;
+  logic [L2SetBits-1:0] sweep_l2_set;
+  logic [2**SpaceWidth-1:0] sweep_spaces;
   ctx_live_t req_live;
   regs_t live_regs;  // of the request's context
 
@@ -128,7 +137,9 @@ module vmmu_top
       .req_valid_i(accept), .req_i(req), .live_i(req_live), .bypass_i(bypass),
       .hit_o(hit), .hit_rsp_o(hit_rsp), .miss_o(miss), .miss_data_o(missed),
       .fill_valid_i(fill_valid), .fill_i(fill),
-      .drop_i(drop), .drop_page_i(drop_page), .flush_i(inv_flush || space_flush), .fractured_o(fractured)
+      .drop_i(drop), .drop_page_i(drop_page), .flush_i(inv_flush || space_flush),
+      .sweep_i(sweep_l1), .sweep_force_i(sweep_l1_force), .sweep_set_i(sweep_l1_set), .sweep_spaces_i(sweep_spaces),
+      .sweep_ready_o(sweep_l1_ready), .fractured_o(fractured)
   );
 
   // ISCA 2013's placement: a guest segment with nothing below it answers like an L1 hit. The rest is for the head of
@@ -165,7 +176,7 @@ module vmmu_top
       .clk_i, .rst_ni,
       .push_i(miss && !at_l1), .miss_i(missed), .full_o(queue_full),
       .valid_o(head_valid), .ready_i(head_taken), .miss_o(head),
-      .uncache_i(`VMMU_MUT(80, cover_valid, 1'b0) || space_flush), .hold_i(hold)
+      .uncache_i(`VMMU_MUT(80, cover_valid, 1'b0) || inert), .hold_i(hold)
   );
 
   // ---------------------------------------------------------------- segments
@@ -206,8 +217,9 @@ module vmmu_top
       .miss_answered_o(walk_from_answered), .miss_covered_o(walk_from_covered), .miss_guest_o(walk_from_guest),
       .miss_vmm_o(walk_from_vmm), .miss_vmm_index_o(walk_from_index),
       .fill_valid_i(`VMMU_MUT(107, walk_fill_valid, fill_valid)), .fill_i(`VMMU_MUT(107, walk_fill, fill)),
-      .cover_valid_i(cover_valid || space_flush), .cover_all_i(cover_all || space_flush), .cover_ctx_i(cover_ctx),
+      .cover_valid_i(cover_valid || inert), .cover_all_i(cover_all || inert), .cover_ctx_i(cover_ctx),
       .covered_o(l2_covered), .drop_i(drop), .drop_page_i(drop_page), .flush_i(inv_flush || space_flush),
+      .sweep_i(sweep_l2), .sweep_set_i(sweep_l2_set), .sweep_spaces_i(sweep_spaces), .sweep_ready_o(sweep_l2_ready),
       .fractured_o(l2_fractured)
   );
 
@@ -225,7 +237,7 @@ module vmmu_top
       .walk_valid_i(walk_fill_valid), .walk_i(walk_fill),
       .seg_valid_i(early_valid && (l2_hit || (head.cacheable && !bypass && (Cfg.SegmentAtL1 == 0)))),
       .seg_i(l2_hit ? l2_fill : seg_fill),
-      .seg_ready_o(seg_fill_ready), .clear_i(cover_valid || space_flush),
+      .seg_ready_o(seg_fill_ready), .clear_i(cover_valid || inert),
       .fill_valid_o(fill_valid), .fill_o(fill)
   );
 
@@ -274,7 +286,7 @@ module vmmu_top
       .rsp_valid_o(walk_valid), .rsp_o(walk_rsp), .rsp_bank_o(walk_bank), .rsp_covered_o(walk_covered),
       .rsp_room_i(walk_room),
       .fill_valid_o(walk_fill_valid), .fill_o(walk_fill),
-      .cover_valid_i(cover_valid || space_flush), .cover_all_i(cover_all || space_flush), .cover_ctx_i(cover_ctx),
+      .cover_valid_i(cover_valid || inert), .cover_all_i(cover_all || inert), .cover_ctx_i(cover_ctx),
       .covered_live_o(covered_live), .bypass_i(bypass),
       .ev_start_o(ev_start), .ev_mode_o(ev_mode), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout), .ev_check_o(ev_check),
       .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested), .ev_bitmap_o(ev_bitmap),
@@ -370,10 +382,18 @@ module vmmu_top
       .answer_i(answer), .answer_ctx_i(rsp_o[0].ctx), .answer_bank_i(answer_bank)
   );
 
+  logic sweep_start, sweep_done;
   vmmu_spaces #(.Cfg(Cfg)) u_spaces (
       .clk_i, .rst_ni,
-      .op_valid_i(space_valid), .op_i(space_op), .op_done_o(space_done), .flush_o(space_flush),
-      .valid_o(spaces_valid), .space_o(spaces), .gspace_o(gspaces)
+      .op_valid_i(space_valid), .op_i(space_op), .hurry_i(commit_valid), .op_done_o(space_done),
+      .valid_o(spaces_valid), .space_o(spaces), .gspace_o(gspaces),
+      .inert_o(inert), .flush_o(space_flush),
+      .sweep_start_o(sweep_start), .sweep_spaces_o(sweep_spaces), .sweep_done_i(sweep_done)
+  );
+  vmmu_sweep #(.L1Sets(L1Sets), .L2Sets(L2Sets)) u_sweep (
+      .clk_i, .rst_ni, .start_i(sweep_start), .abort_i(space_flush), .done_o(sweep_done),
+      .l1_valid_o(sweep_l1), .l1_force_o(sweep_l1_force), .l1_set_o(sweep_l1_set), .l1_ready_i(sweep_l1_ready),
+      .l2_valid_o(sweep_l2), .l2_set_o(sweep_l2_set), .l2_ready_i(sweep_l2_ready)
   );
 
   // ---------------------------------------------------------------- shadow paging
