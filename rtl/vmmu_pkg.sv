@@ -29,7 +29,7 @@ package vmmu_pkg;
     int unsigned NumVmmSegments;  // VMM direct segments: 0 .. MaxVmmSegments
     int unsigned NumWalks;        // walk slots: 1 .. 16
     int unsigned MissQueue;       // misses waiting for a slot: 2 .. 16
-    int unsigned NumSpaces;       // rows of the address-space number table: 8 .. 16, power of two
+    int unsigned NumSpaces;       // address-space numbers: 8 .. 16, power of two, at least 4*NumContexts
     int unsigned LogQueue;        // log records waiting for memory: 2 .. 16, power of two
     int unsigned WatchdogCycles;  // cycles that one memory request may take, 0 disables: 0 .. 2**24-1
     int unsigned CheckStages;     // register stages after the address former; this version: 0

@@ -173,7 +173,8 @@ module vmmu_spaces
   logic odd_q;
   logic [Rows-1:0] half;
   assign half    = odd_q ? {Rows/2{2'b10}} : {Rows/2{2'b01}};
-  assign evict   = resting && (retired == '0) && (unused != '0) && ((state_q == Idle) || (state_q == Choose));
+  assign evict   = resting && (retired == '0) && (unused != '0) &&
+                   ((state_q == Idle) || ((state_q == Choose) && none_fresh));
   assign evicted = ((unused & half) != '0) ? (unused & half) : unused;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

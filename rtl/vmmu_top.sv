@@ -197,7 +197,8 @@ module vmmu_top
   logic seg_logs;  // the page-reference log has a record of what the segments answer
   assign seg_logs = head_regs.ctrl[CtrlPrlEn] && !head.held;
   // ---------------------------------------------------------------- L2
-  logic cover_all, l2_missed, l2_hit, l2_bank, early_ready, early_valid, walk_from_valid, walk_from_ready, walk_from_answered;
+  logic cover_all, l2_missed, l2_hit, l2_bank, early_ready, early_valid;
+  logic walk_from_valid, walk_from_ready, walk_from_answered;
   logic walk_from_covered, l2_covered, l2_fractured;
   logic [CtxWidth-1:0] cover_ctx;
   miss_t walk_from;
@@ -288,8 +289,9 @@ module vmmu_top
       .fill_valid_o(walk_fill_valid), .fill_o(walk_fill),
       .cover_valid_i(cover_valid || inert), .cover_all_i(cover_all || inert), .cover_ctx_i(cover_ctx),
       .covered_live_o(covered_live), .bypass_i(bypass),
-      .ev_start_o(ev_start), .ev_mode_o(ev_mode), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout), .ev_check_o(ev_check),
-      .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested), .ev_bitmap_o(ev_bitmap),
+      .ev_start_o(ev_start), .ev_mode_o(ev_mode), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout),
+      .ev_check_o(ev_check), .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested),
+      .ev_bitmap_o(ev_bitmap),
       .active_o(active), .active_ctx_o(active_ctx)
   );
 

@@ -263,3 +263,40 @@ TEST_CASE("invalidation: a walk under a number that was handed out again inserts
     f.rig.on_response = nullptr;
   }
 }
+
+TEST_CASE("invalidation: more PCIDs than there are numbers, each with its own page", "[invalidation]") {
+  for (const Preset preset : device_presets()) {
+    INFO("preset " << preset_name(preset));
+    RigFixture f(preset, 1);
+    std::mt19937_64 random(seed_or(1));
+    constexpr unsigned kPcids = 20;
+    std::vector<std::uint64_t> roots;
+    for (unsigned p = 0; p < kPcids; ++p) {
+      TableConfig config;
+      config.guest_tables = GuestPhys{0x7000'0000 + 0x10'0000 * p};
+      PageTables tables(config, f.rig.words());
+      REQUIRE(tables.map(kPage, {kFrame.value + 0x1000 * p}, PageSize::k4K, flags_set()) == MapError::None);
+      set_upper_flags(tables, kPage);
+      roots.push_back(tables.regs(plain_regs()).cr3);
+    }
+    ContextRegs regs = plain_regs();
+    regs.pcide = true;
+    regs.cr3 = roots[0];
+    f.commit(0, regs);
+    f.commit(1, regs);
+    unsigned kept = 0;
+    for (unsigned n = 0; n < 2000; ++n) {
+      const auto ctx = static_cast<unsigned>(random() % 2);
+      // Mostly few of them, so that some are still there when they come back.
+      const auto p = static_cast<unsigned>(random() % (n % 4 == 0 ? kPcids : 3));
+      REQUIRE(f.rig.invalidate(inv(InvOp::LoadCr3, ctx, bit(63) | roots[p] | p)));
+      if (random() % 16 == 0) REQUIRE(f.rig.invalidate(inv(InvOp::Invpcid1, ctx, 0, static_cast<std::uint16_t>(p))));
+      Access access = read_of(kPage);
+      access.ctx = ctx;
+      const Response r = f.run(access);
+      REQUIRE(hpa_of(r.result).value == kFrame.value + 0x1000 * p);
+      if (r.source != Source::Walk) ++kept;
+    }
+    CHECK(kept > 200);
+  }
+}
