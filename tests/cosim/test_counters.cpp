@@ -121,12 +121,13 @@ TEST_CASE("counters: what misses the L1 hits the L2, misses it, or is answered b
     INFO("preset " << preset_name(preset));
     RigFixture f(preset, 2);
     PageTables tables({}, f.rig.words());
-    constexpr unsigned kPages = 96;  // more than the L1 holds
-    for (unsigned i = 0; i < kPages; ++i) {
+    const auto& values = preset_info(preset).values;
+    const unsigned pages = values[3] * values[4] + 8;  // more than the L1 holds, and less than the L2
+    for (unsigned i = 0; i < pages; ++i) {
       REQUIRE(tables.map({kPage.value + 0x1000 * i}, {kFrame.value}, PageSize::k4K, flags_set()) == MapError::None);
     }
     f.commit(0, tables.regs(plain_regs()));
-    for (unsigned i = 0; i < 2 * kPages; ++i) f.run(read_of({kPage.value + 0x1000 * (i % kPages)}));
+    for (unsigned i = 0; i < 2 * pages; ++i) f.run(read_of({kPage.value + 0x1000 * (i % pages)}));
     CHECK(get(f.rig, Count::L1Misses) == get(f.rig, Count::L2Hits) + get(f.rig, Count::L2Misses));
     CHECK(get(f.rig, Count::L2Misses) == get(f.rig, Count::Walks));
     CHECK(get(f.rig, Count::L2Hits) > 0);
