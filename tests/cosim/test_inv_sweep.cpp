@@ -16,7 +16,7 @@ unsigned walks_of(Preset preset) { return std::min(kSweepPages, preset_info(pres
 // Distance of the delays that are tried. Three events in a row try different ones.
 unsigned stride(Preset preset, unsigned walks) {
   if (std::getenv("VMMU_SWEEP") != nullptr) return 1;
-  return (preset == Preset::Server ? 1 : 7) * (walks == 1 ? 1 : 3);
+  return (preset == Preset::Server ? 1 : 4) * (walks == 1 ? 1 : 3);
 }
 
 // Calls `each(point)` for the cycles of a preset's walks, alone and with all slots busy.
