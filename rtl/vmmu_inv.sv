@@ -44,6 +44,7 @@ module vmmu_inv
     output logic     cover_valid_o,
     output logic     cover_all_o,
     output logic [CtxWidth-1:0] cover_ctx_o,
+    output logic settling_o,        // from there to the mark: what it covers may still be found
     output logic     mark_o,
     input  logic     covered_i,     // a covered walk or answer is left
     input  logic [Cfg.NumContexts-1:0] old_bank_busy_i  // requests under the registers before the latest switch
@@ -161,5 +162,6 @@ module vmmu_inv
   assign ctx_load_o    = op_q.op == InvLoadCr3;
   assign ctx_o         = op_q.ctx;
   assign ctx_cr3_o     = op_q.addr;
+  assign settling_o    = state_q inside {Cover, Drop, Retire, Mark};
   assign mark_o        = state_q == Mark;
 endmodule
