@@ -27,6 +27,7 @@ struct PresetInfo {
   std::string_view name;  // as --preset takes it
   std::array<std::uint32_t, kNumParameters> values;
 
+  constexpr unsigned num_ports() const { return values[0]; }
   constexpr unsigned num_contexts() const { return values[1]; }
   constexpr unsigned pa_bits() const { return values[2]; }
   constexpr bool has_l2() const { return values[8] != 0; }
@@ -47,11 +48,11 @@ inline constexpr std::array<PresetInfo, 4> kPresets = {{
                               0, 0, 1,  1,  2, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
                               0, 0, 0,  0,  0, 0,  0,                    // caches of the walker
                               0, 0, 1,  1,  1}},
-    {Preset::Server, "server", {1,   4, 52, 16, 4, 8,  4, 8,     256, 8,     // up to L2Ways
+    {Preset::Server, "server", {2,   4, 52, 16, 4, 8,  4, 8,     256, 8,     // up to L2Ways
                                 0,   0, 4,  8,  8, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
                                 0,   0, 0,  0,  0, 0,  0,                    // caches of the walker
                                 128, 4, 1,  1,  1}},
-    {Preset::ServerBig, "server-big", {1,   4, 52, 16, 4, 8,  4, 8,     256, 8,     // up to L2Ways
+    {Preset::ServerBig, "server-big", {2,   4, 52, 16, 4, 8,  4, 8,     256, 8,     // up to L2Ways
                                        0,   0, 4,  8,  8, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
                                        0,   0, 0,  0,  0, 0,  0,                    // caches of the walker
                                        128, 4, 1,  1,  1}},
