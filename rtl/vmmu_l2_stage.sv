@@ -112,8 +112,7 @@ module vmmu_l2_stage
     tlb_data_t data;
 
     assign live     = live_i[CtxBits'(cmp_q.miss.req.ctx)];
-    assign in_force = `VMMU_MUT(106, live.space_valid && (live.space == cmp_q.miss.space) &&
-                                     (live.gspace == cmp_q.miss.gspace), 1'b1);
+    assign in_force = live.space_valid && (live.space == cmp_q.miss.space) && (live.gspace == cmp_q.miss.gspace);
     assign looks    = cmp_look_q && cmp_keep_q && !cover_valid_i && in_force && !bypass_i;
     assign hit_o    = cmp_valid_q && looks && cmp_fresh_q && allowed;
     assign misses   = cmp_valid_q && (!looks || (cmp_fresh_q && !allowed));

@@ -56,6 +56,8 @@ class LockstepEngine final : public Engine {
   // takes no answer that rests on what it covers.
   std::uint8_t start_invalidation(const Invalidation& inv);
   std::function<void(std::uint8_t id, bool done)> on_invalidated;
+  // Whether one of those is not acknowledged yet.
+  bool invalidating() const { return presented_.has_value() || !outstanding_.empty(); }
 
  private:
   void note(std::vector<std::string> found);

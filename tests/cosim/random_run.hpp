@@ -75,6 +75,7 @@ class Run {
       return hit;
     };
     if (share(mix_.alone)) {
+      wait_for_invalidations();
       judge(engine_.access(world_->access()));
     } else if (share(mix_.sync)) {
       synchronize();
@@ -160,9 +161,9 @@ class Run {
                               inv.addr, inv.pcid, inv.vpid));
     engine_.start_invalidation(inv);
   }
-  // Registers of a context change one after the other.
+  // While LOAD_CR3 is carried out, nobody sees which root a request has.
   void wait_for_invalidations() {
-    for (unsigned waited = 0; engine_.rig().invalidation_pending() && mix_.overlap != 0; ++waited) {
+    for (unsigned waited = 0; engine_.invalidating(); ++waited) {
       if (waited == 100000) return report("no acknowledgement of an invalidation");
       engine_.rig().cycle();
     }

@@ -242,20 +242,17 @@ TEST_CASE("invalidation: a walk under a number that was handed out again inserts
     f.rig.on_response = [&](const Response& r) { answered = answered || r.id == 7; };
     f.rig.send(read_of(TwoContexts::page(1)), 7);
     f.rig.cycles(10);
-    // Its registers change, and so its number is retired; those of the other context go through all that there are.
+    // Its registers change, and so its number is retired; those of the other context go through all that there are,
+    // and the lowest that is fresh comes first.
     f.regs[0].pkru = 4;
     f.commit(0, f.regs[0]);
-    while (!answered) {
-      f.regs[1].pkru ^= 8;
-      f.commit(1, f.regs[1]);
-    }
+    while (!answered) REQUIRE(f.rig.invalidate(inv(InvOp::Invctx, 1)));
     f.rig.cycles(20);
     for (unsigned n = 0; n < 20; ++n) {
-      f.regs[1].pkru ^= 8;
-      f.commit(1, f.regs[1]);
       const Response r = f.read(1, 1);
       REQUIRE(hpa_of(r.result).value == kFrame.value + kOtherFrame + 0x1000);
       REQUIRE(r.source == Source::Walk);
+      REQUIRE(f.rig.invalidate(inv(InvOp::Invctx, 1)));
     }
     f.rig.on_response = nullptr;
   }

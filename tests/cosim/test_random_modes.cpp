@@ -36,6 +36,7 @@ TEST_CASE("random modes: tables, registers and segments change, the bus fails", 
   mix.alone = 20;
   mix.poke = 20;
   mix.invalidate = 20;
+  mix.overlap = 10;
   mix.commit = 25;
   mix.error = 5;
   mix.timing = timing(1, 60, true, 20);
