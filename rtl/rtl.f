@@ -15,6 +15,10 @@ vmmu_walk_fault.sv
 vmmu_walk_answer.sv
 vmmu_walk_step.sv
 vmmu_dual_check.sv
+vmmu_walk_cache.sv
+vmmu_psc.sv
+vmmu_nested_tlb.sv
+vmmu_walk_caches.sv
 vmmu_walker.sv
 vmmu_mem.sv
 vmmu_log.sv

@@ -291,13 +291,47 @@ package vmmu_int_pkg;
     logic               log_held;   // room for that record is reserved
     logic [5:1]         gmask;      // guest levels whose flags must be set
     logic [4:1]         nmask;      // EPT levels whose flags must be set
-    logic               restarted;
+    logic               restarted;  // because a swap was lost
+    logic               uncached;   // it has started again, and looks nothing up any more
+    logic               cached;     // since it started it has used what a cache of the walker says
     bitmap_t            bitmap;     // of the guest-physical address formed last
     // The guest's log. While the page of its record is translated, the walk itself is kept elsewhere (saved).
     logic               buffer;     // that translation is under way
     logic               epml_held;  // room for a record is reserved
     logic [FrameWidth-1:0] epml_page;  // host page that it goes to; known when held and not `buffer`
   } walk_t;
+
+  // ---------------------------------------------------------------- caches of the walker
+  // A translation of a guest-physical page.
+  typedef struct packed {
+    logic [FrameWidth-1:0] frame;
+    size_e                 size;
+    ept_perm_t             perm;
+    logic [2:0]            emt;
+    logic                  ipat;
+    logic                  dirty;  // nothing left to set or log on a write
+  } nested_t;
+
+  // What caches found, and what a step has to insert: of the guest's tables, of the nested ones, of the nested TLB.
+  typedef struct packed {
+    logic                  guest_valid;
+    logic [1:0]            guest_level;   // of the table
+    logic [FrameWidth-1:0] guest_frame;   // the table's host-physical page
+    guest_perm_t           guest_perm;    // AND over the levels above (NX: OR)
+    logic                  guest_w;       // the table's page is writable below
+    logic                  nested_valid;
+    logic [1:0]            nested_level;
+    logic [FrameWidth-1:0] nested_frame;
+    ept_perm_t             nested_perm;   // AND over the levels above
+    logic                  page_valid;
+    nested_t               page;
+  } walk_cached_t;
+
+  typedef struct packed {
+    logic guest;
+    logic nested;
+    logic page;
+  } walk_used_t;
 
   // Why a step ends its walk. In the order of judging: the first that is set is reported.
   typedef struct packed {

@@ -24,8 +24,8 @@ package vmmu_pkg;
     int unsigned L1Ways1G;        // always fully associative
     int unsigned L2Sets;          // L2 TLB, 0 = none; else a power of two, 2 .. 4096; 4 KiB entries
     int unsigned L2Ways;          // power of two, 2 .. 16; 0 without an L2
-    int unsigned NtlbEntries;     // nested TLB, entries of 4 KiB pages, 0 = no nested TLB; this version: 0
-    int unsigned PscEntries;      // structure caches of pointers to level-1 tables, 0 = none at any level; this version: 0
+    int unsigned NtlbEntries;     // nested TLB, entries of 4 KiB pages, 0 = no nested TLB
+    int unsigned PscEntries;      // structure caches of pointers to level-1 tables, 0 = none at any level
     int unsigned NumVmmSegments;  // VMM direct segments: 0 .. MaxVmmSegments
     int unsigned NumWalks;        // walk slots: 1 .. 16
     int unsigned MissQueue;       // misses waiting for a slot: 2 .. 16
@@ -35,15 +35,15 @@ package vmmu_pkg;
     int unsigned CheckStages;     // register stages after the address former; this version: 0
     int unsigned SegmentAtL1;     // 1: the segment check stands beside the L1 lookup (ISCA 2013), 0: behind a miss
     int unsigned ShadowRoots;     // rows of the shadow-root buffer: 0 = no shadow mode, or 8
-    // Caches of the walker. Entries and ways are powers of two, ways = entries is fully associative (at most 64). The
-    // guest's tables and the nested ones have structure caches of these sizes each. What is absent is 0.
+    // Caches of the walker. Entries (2 .. 4096) and ways (2 .. 64) are powers of two; ways = entries is fully associative.
+    // The guest's tables and the nested ones have structure caches of these sizes each. What is absent is 0.
     int unsigned NtlbWays;
-    int unsigned NtlbLarge;       // nested TLB, entries of 2 MiB and 1 GiB pages, fully associative: 0, 2 .. 16
+    int unsigned NtlbLarge;       // nested TLB, entries of 2 MiB and 1 GiB pages, fully associative: 2 .. 64
     int unsigned NtlbInL2;        // 1: nested translations share the L2's storage (MICRO'14); this version: 0
     int unsigned PscWays;
     int unsigned Psc3Entries;     // pointers to level-2 tables
     int unsigned Psc3Ways;
-    int unsigned Psc4Entries;     // pointers to level-3 tables, fully associative: 2 .. 16
+    int unsigned Psc4Entries;     // pointers to level-3 tables, fully associative: 2 .. 64
     int unsigned L2Sets2M;        // L2 TLB, 2 MiB entries beside the others: 0 = none, else as L2Sets, and L2Sets != 0
     int unsigned L2Ways2M;        // as L2Ways
     int unsigned Prl;             // 1: page-reference log
@@ -66,10 +66,10 @@ package vmmu_pkg;
     c = '{
         NumPorts: 1, NumContexts: 4, PaBits: 52,
         L1Sets4K: 16, L1Ways4K: 4, L1Sets2M: 8, L1Ways2M: 4, L1Ways1G: 8,
-        L2Sets: 256, L2Ways: 8, NtlbEntries: 0, PscEntries: 0, NumVmmSegments: 4,
+        L2Sets: 256, L2Ways: 8, NtlbEntries: 64, PscEntries: 64, NumVmmSegments: 4,
         NumWalks: 8, MissQueue: 8, NumSpaces: 16, LogQueue: 8, WatchdogCycles: 16384, CheckStages: 0,
         SegmentAtL1: 0, ShadowRoots: 8,
-        NtlbWays: 0, NtlbLarge: 0, NtlbInL2: 0, PscWays: 0, Psc3Entries: 0, Psc3Ways: 0, Psc4Entries: 0,
+        NtlbWays: 4, NtlbLarge: 8, NtlbInL2: 0, PscWays: 4, Psc3Entries: 16, Psc3Ways: 4, Psc4Entries: 4,
         L2Sets2M: 128, L2Ways2M: 4, Prl: 1, Epml: 1, SegLog: 1
     };
     if (preset == PresetPaper) begin
@@ -82,6 +82,17 @@ package vmmu_pkg;
       c.L1Ways1G = 4;
       c.NumWalks = 1;
       c.MissQueue = 2;
+      c.NtlbEntries = 0;
+      c.NtlbWays = 0;
+      c.NtlbLarge = 0;
+      c.PscEntries = 0;
+      c.PscWays = 0;
+      c.Psc3Entries = 0;
+      c.Psc3Ways = 0;
+      c.Psc4Entries = 0;
+    end else if (preset == PresetServerBig) begin
+      c.PscEntries = 1024;
+      c.Psc3Entries = 32;
     end else if (preset == PresetTiny) begin
       c.NumContexts = 2;
       c.PaBits = 40;
@@ -100,6 +111,14 @@ package vmmu_pkg;
       c.MissQueue = 2;
       c.NumSpaces = 8;
       c.LogQueue = 4;
+      c.NtlbEntries = 8;
+      c.NtlbWays = 8;
+      c.NtlbLarge = 2;
+      c.PscEntries = 4;
+      c.PscWays = 4;
+      c.Psc3Entries = 2;
+      c.Psc3Ways = 2;
+      c.Psc4Entries = 2;
       c.Prl = 0;
       c.Epml = 0;
       c.SegLog = 0;

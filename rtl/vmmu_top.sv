@@ -50,6 +50,10 @@ module vmmu_top
   localparam int unsigned L2SetBits = (L2Sets > 1) ? $clog2(L2Sets) : 1;
 
   // ---------------------------------------------------------------- parameters
+  function automatic logic cache_fits(int unsigned entries, int unsigned ways);
+    return (entries >= ways) && (entries <= 4096) && ((entries & (entries - 1)) == 0) &&
+           (ways >= 2) && (ways <= 64) && ((ways & (ways - 1)) == 0);
+  endfunction
   if (Cfg.NumPorts != 1) begin : g_bad_ports
     $error("NumPorts: this version has one request port");
   end
@@ -62,12 +66,18 @@ module vmmu_top
   if ((Cfg.PaBits < 36) || (Cfg.PaBits > 52)) begin : g_bad_pa
     $error("PaBits must be 36 to 52");
   end
-  if ((Cfg.NtlbEntries != 0) || (Cfg.NtlbWays != 0) || (Cfg.NtlbLarge != 0) || (Cfg.NtlbInL2 != 0)) begin : g_bad_ntlb
-    $error("NtlbEntries, NtlbWays, NtlbLarge and NtlbInL2 must be 0: this version has no nested TLB");
+  if ((Cfg.NtlbEntries == 0) ? (Cfg.NtlbWays != 0) || (Cfg.NtlbLarge != 0)
+                             : !cache_fits(Cfg.NtlbEntries, Cfg.NtlbWays) || !cache_fits(Cfg.NtlbLarge, Cfg.NtlbLarge))
+  begin : g_bad_ntlb
+    $error("NtlbEntries must be 0, with NtlbWays and NtlbLarge 0, or a power of two, 2 to 4096, with NtlbWays a power of two, 2 to 64, and NtlbLarge likewise");
   end
-  if ((Cfg.PscEntries != 0) || (Cfg.PscWays != 0) || (Cfg.Psc3Entries != 0) || (Cfg.Psc3Ways != 0) ||
-      (Cfg.Psc4Entries != 0)) begin : g_bad_psc
-    $error("PscEntries, PscWays, Psc3Entries, Psc3Ways and Psc4Entries must be 0: this version has no structure caches");
+  if (Cfg.NtlbInL2 != 0) begin : g_bad_ntlb_place
+    $error("NtlbInL2 must be 0: the nested TLB of this version has storage of its own");
+  end
+  if ((Cfg.PscEntries == 0) ? (Cfg.PscWays != 0) || (Cfg.Psc3Entries != 0) || (Cfg.Psc3Ways != 0) || (Cfg.Psc4Entries != 0)
+                            : !cache_fits(Cfg.PscEntries, Cfg.PscWays) || !cache_fits(Cfg.Psc3Entries, Cfg.Psc3Ways) ||
+                              !cache_fits(Cfg.Psc4Entries, Cfg.Psc4Entries)) begin : g_bad_psc
+    $error("PscEntries must be 0, with the other parameters of structure caches 0, or all of them powers of two, entries 2 to 4096, ways 2 to 64");
   end
   if ((Cfg.L2Sets == 0) ? (Cfg.L2Ways != 0)
                         : (Cfg.L2Sets < 2) || (Cfg.L2Sets > 4096) || (Cfg.L2Sets & (Cfg.L2Sets - 1)) != 0 ||
@@ -263,6 +273,7 @@ module vmmu_top
   rsp_t walk_rsp;
   walk_mode_e ev_mode;
   logic ev_start, ev_restart, ev_timeout, ev_nested, ev_bitmap, ev_check, ev_filter_hit;
+  walk_used_t ev_cache_hit, ev_cache_miss;
   logic [$clog2(Answers+1)-1:0] waiting;
   logic walk_room;
   // Answers that wait, walks in flight, and one more must fit.
@@ -289,9 +300,11 @@ module vmmu_top
       .fill_valid_o(walk_fill_valid), .fill_o(walk_fill),
       .cover_valid_i(cover_valid || inert), .cover_all_i(cover_all || inert), .cover_ctx_i(cover_ctx),
       .covered_live_o(covered_live), .bypass_i(bypass),
+      .live_i(live), .drop_i(drop), .flush_i(inv_flush || inert),
       .ev_start_o(ev_start), .ev_mode_o(ev_mode), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout),
       .ev_check_o(ev_check), .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested),
       .ev_bitmap_o(ev_bitmap),
+      .ev_cache_hit_o(ev_cache_hit), .ev_cache_miss_o(ev_cache_miss),
       .active_o(active), .active_ctx_o(active_ctx)
   );
 
@@ -486,9 +499,9 @@ module vmmu_top
       .swap_i(walk_mem_valid && (walk_mem_req.op == MemCas)),
       .bitmap_read_i(walk_mem_valid && ev_bitmap && (walk_mem_req.op == MemRead)),
       .check_i(ev_check), .filter_hit_i(ev_filter_hit),
-      // There are no caches in the walker.
-      .ntlb_hit_i(1'b0), .ntlb_miss_i(1'b0), .guest_psc_hit_i(1'b0), .guest_psc_miss_i(1'b0),
-      .nested_psc_hit_i(1'b0), .nested_psc_miss_i(1'b0),
+      .ntlb_hit_i(ev_cache_hit.page), .ntlb_miss_i(ev_cache_miss.page),
+      .guest_psc_hit_i(ev_cache_hit.guest), .guest_psc_miss_i(ev_cache_miss.guest),
+      .nested_psc_hit_i(ev_cache_hit.nested), .nested_psc_miss_i(ev_cache_miss.nested),
       .walk_ctx_i(ev_ctx),
       .active_i(active), .active_ctx_i(active_ctx),
       .pml_record_i(pml_record), .prl_record_i(prl_record), .epml_record_i(epml_record), .prl_drop_i(prl_drop),

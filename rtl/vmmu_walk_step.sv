@@ -22,6 +22,9 @@ module vmmu_walk_step
     input  seg_match_t  vmm_i,
     input  logic        vmm_use_i,      // one of them translates it
     input  logic        guest_beyond_i, // with StepStart: the guest segment's result is at or above MAXPHYADDR
+    // What the caches say: of the gVA's tables when the walk begins, of the guest-physical address that this step forms.
+    input  logic        look_i,         // they may be used
+    input  walk_cached_t cached_i,
 
     output walk_t       walk_o,
     output logic        mem_valid_o,
@@ -33,7 +36,7 @@ module vmmu_walk_step
     output logic        npending_we_o,  // remember this EPT entry at walk_i.nlevel
     output pending_t    pending_o,
     output logic        park_o,         // no memory request: the walk comes back by itself
-    output logic        restart_o,
+    output logic        restart_o,      // and begins again, without caches
     output logic        save_o,         // keep saved_o
     output walk_t       saved_o,
     output log_op_e     pml_op_o,
@@ -42,6 +45,9 @@ module vmmu_walk_step
     output logic        done_o,         // rsp_o is the answer, the slot is free
     output rsp_t        rsp_o,
     output fill_t       fill_o,
+    output walk_used_t  used_o,
+    output walk_used_t  missed_o,       // asked in vain
+    output walk_cached_t insert_o,      // for the gVA, and for walk_i.gpa
     output logic        check_o,        // VMM segments were consulted, for the first time on this request
     output logic        filter_hit_o    // and the address was in one, but escaped
 );
@@ -335,12 +341,18 @@ module vmmu_walk_step
   logic guest_descends, starts_final, forms, forms_final;
   logic [PaWidth-1:0] formed_gpa;
   assign guest_descends = guest_read && !leaf;
+  logic look, use_guest, use_nested, use_page;
+  assign used_o = '{guest: use_guest, nested: use_nested, page: use_page};
+  assign look = look_i && !buffer_forms && !`VMMU_MUT(204, walk_i.uncached && (step_i != StepStart), 1'b0);
   // The guest segment has done the guest's part, before the walk began.
   assign starts_final   = begins && `VMMU_MUT(82, walk_i.gseg, walk_i.gseg && (step_i == StepStart));
-  assign forms          = begins || guest_descends || guest_complete || buffer_forms;
+  // The walk skips what leads to the table that a structure cache holds. The cache does not know bitmaps.
+  assign use_guest   = begins && !starts_final && canonical && look && cached_i.guest_valid && !seg_log;
+  assign forms          = (begins && !use_guest) || guest_descends || guest_complete || buffer_forms;
   assign forms_final    = starts_final || guest_complete;
   always_comb begin
     next_glevel = begins ? (regs_i.ctrl[CtrlLa57] ? 3'd5 : 3'd4) : walk_i.glevel - 3'd1;
+    if (use_guest) next_glevel = 3'(cached_i.guest_level);
     root        = shadow ? regs_i.shadow_root : regs_i.cr3[51:12];
     table_page  = begins ? root : data_i[51:12];
     table_entry = {table_page, table_index(gva, next_glevel), 3'b000};
@@ -352,13 +364,14 @@ module vmmu_walk_step
 
   // A VMM segment that holds it translates it, else EPT does; with VSEG_MISS there is nothing else. With none of
   // these it is the host-physical address.
-  logic in_segment, exits, start_nested, placed;
+  logic in_segment, exits, wants_nested, start_nested, placed;
   ept_perm_t segment_perm;
   logic segment_denied;
   assign in_segment   = forms && vmm_use_i;
   assign exits        = forms && !vmm_use_i && vseg_miss;
-  assign start_nested = forms && !vmm_use_i && !vseg_miss && ept_on;
-  assign placed       = forms && (vmm_use_i || (!vseg_miss && !ept_on));
+  assign wants_nested = forms && !vmm_use_i && !vseg_miss && ept_on;
+  assign start_nested = wants_nested && !use_page;
+  assign placed       = (forms && (vmm_use_i || (!vseg_miss && !ept_on))) || use_page;
   assign segment_perm = '{r: vmm_i.attr.r, w: vmm_i.attr.w, x: vmm_i.attr.x, xu: vmm_i.attr.x};
   // The same demands as those of EPT.
   always_comb begin
@@ -368,12 +381,32 @@ module vmmu_walk_step
                      (!vmm_i.attr.x && forms_final && (op == OpFetch));
   end
 
+  // An entry of the nested TLB serves if it permits the access and leaves nothing to set or log: it never denies one.
+  logic page_permits, page_x;
+  always_comb begin
+    page_x       = (mbe && acc.gperm.us) ? cached_i.page.perm.xu : cached_i.page.perm.x;
+    page_permits = (cached_i.page.perm.r || (forms_final && (op != OpRead))) &&
+                   ((cached_i.page.perm.w && `VMMU_MUT(205, cached_i.page.dirty, 1'b1)) ||
+                    !(forms_final ? (op == OpWrite) : ept_ad)) &&
+                   (page_x || !(forms_final && (op == OpFetch)));
+  end
+  assign use_page   = wants_nested && look && cached_i.page_valid && `VMMU_MUT(206, page_permits, 1'b1) &&
+                         !(|formed_gpa[51:48]);
+  assign use_nested = start_nested && look && cached_i.nested_valid;
+  assign missed_o = '{guest: begins && !starts_final && canonical && look && !use_guest,
+                      nested: start_nested && look && !use_nested, page: start_nested && look};
+
   logic bitmap_first;  // the segment's bitmap comes before the end
   assign bitmap_first = in_segment && seg_log && `VMMU_MUT(279, (forms_final && (op == OpWrite)) || buffer_forms, 1'b0);
 
   walk_t now;
   always_comb begin
     now = acc;
+    if (use_guest) begin
+      now.hpa   = {cached_i.guest_frame, formed_gpa[11:0]};
+      now.nperm = '{r: 1'b1, w: cached_i.guest_w, x: 1'b1, xu: 1'b1};
+      now.nmask = '0;
+    end
     if (forms) begin
       now.gpa    = formed_gpa;
       now.hpa    = vmm_use_i ? {vmm_i.frame, formed_gpa[11:0]} : formed_gpa;
@@ -386,6 +419,15 @@ module vmmu_walk_step
       now.bitmap = '{valid: vmm_use_i, addr: vmm_i.bitmap_addr, bit_no: vmm_i.bitmap_bit};
       now.emt    = 3'd6;
       now.ipat   = 1'b0;
+    end
+    if (use_nested) now.nperm = `VMMU_MUT(207, cached_i.nested_perm, '1);
+    if (use_page) begin
+      now.hpa    = {cached_i.page.frame, formed_gpa[11:0]};
+      now.nperm  = cached_i.page.perm;
+      now.nsize  = `VMMU_MUT(208, cached_i.page.size, Size1G);
+      now.ndirty = `VMMU_MUT(209, cached_i.page.dirty, 1'b1);
+      now.emt    = cached_i.page.emt;
+      now.ipat   = cached_i.page.ipat;
     end
   end
 
@@ -411,6 +453,11 @@ module vmmu_walk_step
     wrong.beyond_ept    = start_nested && |formed_gpa[51:48];
   end
   assign faulted = |wrong;
+
+  // No fault is reported that a cached entry may have a part in: the walk begins again without caches, and says what is
+  // wrong now. Only a request that memory does not answer in time ends it at once, because its id is out of use.
+  logic again_uncached;
+  assign again_uncached = faulted && `VMMU_MUT(210, walk_i.cached && !begins && (step_i != StepFail), 1'b0);
 
   fault_t fault;
   vmmu_walk_fault u_fault (
@@ -443,8 +490,8 @@ module vmmu_walk_step
 
   // ---------------------------------------------------------------- what to do now
   logic read_guest, read_nested, finished;
-  logic read_bitmap, buffer_done, waits;
-  assign read_guest  = (nested_complete && is_table) || (placed && !forms_final && !buffer_forms);
+  logic read_bitmap, buffer_done, waits, swap_restarts;
+  assign read_guest  = (nested_complete && is_table) || (placed && !forms_final && !buffer_forms) || use_guest;
   assign read_nested = start_nested || (nested_read && !leaf);
   assign read_bitmap = bitmap_first || guest_bitmap;
   assign finished    = (nested_complete && is_final) || (placed && forms_final && !bitmap_first) ||
@@ -453,9 +500,10 @@ module vmmu_walk_step
   assign buffer_done = (nested_complete && walk_i.buffer) || (placed && buffer_forms && !bitmap_first) ||
                        (bitmap_done && walk_i.buffer);
   assign waits       = log_waits || bitmap_waits || buffer_waits;
-  assign restart_o   = (guest_flag || nested_flag) && swap_lost;
+  assign swap_restarts = (guest_flag || nested_flag) && swap_lost;
+  assign restart_o   = swap_restarts || again_uncached;
   assign park_o      = restart_o || ((waits || diverts || buffer_done) && !faulted);
-  assign done_o      = finished || faulted;
+  assign done_o      = (finished || faulted) && !again_uncached;
   assign mem_valid_o = !faulted && (read_guest || read_nested || read_bitmap || go_nested_flag || go_guest_flag ||
                                     go_bitmap || bitmap_again || ((guest_flag || nested_flag) && swap_again));
 
@@ -467,8 +515,9 @@ module vmmu_walk_step
     if (read_guest) begin
       mem_addr_o  = now.hpa[PaWidth-1:3];
     end else if (read_nested) begin
-      mem_addr_o  = start_nested ? {regs_i.eptp[51:12], formed_gpa[47:39]}
-                                 : {data_i[51:12], table_index(64'(walk_i.gpa), walk_i.nlevel - 3'd1)};
+      if (use_nested) mem_addr_o = {cached_i.nested_frame, table_index(64'(formed_gpa), 3'(cached_i.nested_level))};
+      else if (start_nested) mem_addr_o = {regs_i.eptp[51:12], formed_gpa[47:39]};
+      else mem_addr_o = {data_i[51:12], table_index(64'(walk_i.gpa), walk_i.nlevel - 3'd1)};
     end else if (read_bitmap) begin
       mem_addr_o = guest_bitmap ? guest_target.bitmap.addr : now.bitmap.addr;
     end else begin
@@ -504,9 +553,15 @@ module vmmu_walk_step
       walk_o.log_held  = 1'b0;
       walk_o.epml_held = 1'b0;
       walk_o.buffer    = 1'b0;
-      if (step_i == StepStart) walk_o.restarted = 1'b0;
-      if (!walk_i.gseg) walk_o.gperm = '{rw: 1'b1, us: 1'b1, nx: 1'b0};
+      walk_o.cached    = 1'b0;
+      if (step_i == StepStart) begin
+        walk_o.restarted = 1'b0;
+        walk_o.uncached  = 1'b0;
+      end
+      if (!walk_i.gseg) walk_o.gperm = use_guest ? cached_i.guest_perm : '{rw: 1'b1, us: 1'b1, nx: 1'b0};
     end
+    if (use_guest || use_nested || use_page) walk_o.cached = 1'b1;
+    if (use_nested) walk_o.nlevel = 3'(cached_i.nested_level);
     if (guest_descends) walk_o.glevel = next_glevel;
     if (forms_final) walk_o.glevel = 3'd0;
     if (nested_read && !leaf) walk_o.nlevel = walk_i.nlevel - 3'd1;
@@ -542,8 +597,11 @@ module vmmu_walk_step
       walk_o.epml_page = now.hpa[PaWidth-1:12];
     end
     // Another writer may change a bitmap again and again: the watchdog goes on counting, as after a lost swap.
-    if (restart_o || bitmap_again) walk_o.restarted = 1'b1;
-    if (restart_o) walk_o.phase = PhRestart;
+    if (swap_restarts || bitmap_again) walk_o.restarted = 1'b1;
+    if (restart_o) begin
+      walk_o.uncached = 1'b1;
+      walk_o.phase    = PhRestart;
+    end
   end
   assign save_o = diverts && !faulted;
 
@@ -581,6 +639,29 @@ module vmmu_walk_step
   assign pending_o     = current;
   assign gpending_we_o = guest_read && acc.gmask[walk_i.glevel];
   assign npending_we_o = nested_read && acc.nmask[walk_i.nlevel];
+
+  // ---------------------------------------------------------------- what the caches learn
+  // A pointer to a table is kept when the entries that lead there need no accessed flag, and when the table's page has
+  // been found. Final pages of 4 KiB are for the TLBs.
+  logic [2:0] read_glevel;
+  logic [1:0] child_nlevel;
+  assign read_glevel  = nested_complete ? walk_i.glevel : next_glevel;
+  assign child_nlevel = 2'(walk_i.nlevel - 3'd1);
+  always_comb begin
+    insert_o.guest_valid  = read_guest && !faulted && !use_guest && !begins && (read_glevel <= 3'd3) &&
+                            `VMMU_MUT(211, acc.gmask == '0, 1'b1);
+    insert_o.guest_level  = 2'(read_glevel);
+    insert_o.guest_frame  = now.hpa[PaWidth-1:12];
+    insert_o.guest_perm   = `VMMU_MUT(212, acc.gperm, '{rw: 1'b1, us: 1'b1, nx: 1'b0});
+    insert_o.guest_w      = `VMMU_MUT(213, now.nperm.w, 1'b1);
+    insert_o.nested_valid = nested_read && !leaf && !faulted && `VMMU_MUT(214, acc.nmask == '0, 1'b1);
+    insert_o.nested_level = child_nlevel;
+    insert_o.nested_frame = data_i[51:12];
+    insert_o.nested_perm  = acc.nperm;
+    insert_o.page_valid   = nested_complete && !faulted && (is_table || (acc.nsize != Size4K));
+    insert_o.page         = '{frame: page_frame(acc.hpa[PaWidth-1:12], acc.nsize), size: acc.nsize, perm: acc.nperm,
+                              emt: acc.emt, ipat: acc.ipat, dirty: acc.ndirty};
+  end
 
   vmmu_walk_answer u_answer (
       .miss_i,

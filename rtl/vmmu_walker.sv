@@ -60,6 +60,10 @@ module vmmu_walker
     input  logic [CtxWidth-1:0] cover_ctx_i,
     output logic     covered_live_o,
     input  logic     bypass_i,
+    // caches of the walker
+    input  ctx_live_t [Cfg.NumContexts-1:0] live_i,
+    input  logic     drop_i,           // of a page: all guest structure caches go
+    input  logic     flush_i,          // everything goes: also when numbers are about to be used again
     // counters: events of this cycle
     output logic     ev_start_o,
     output walk_mode_e ev_mode_o,          // of the walk that starts
@@ -70,6 +74,8 @@ module vmmu_walker
     output logic [CtxWidth-1:0] ev_ctx_o,  // of the start, the restart, the check, and the memory request
     output logic     ev_nested_o,          // the memory request is for an EPT entry
     output logic     ev_bitmap_o,          // it is for a segment's bitmap
+    output walk_used_t ev_cache_hit_o,     // the walk used what a cache found; it asked, and there was nothing to use
+    output walk_used_t ev_cache_miss_o,
     output logic [Cfg.NumWalks-1:0] active_o,
     output logic [Cfg.NumWalks-1:0][CtxWidth-1:0] active_ctx_o
 );
@@ -175,6 +181,21 @@ module vmmu_walker
     else if (sel_walk.phase == PhGuestFlag) formed_page = sel_walk.gpa[PaWidth-1:12];
   end
 
+  // ---------------------------------------------------------------- caches
+  // They are read while the step is selected, for the same page; the guest segment's result has come with the miss.
+  localparam int unsigned CtxBits = $clog2(Cfg.NumContexts);
+  logic sel_begins, sel_forms, sel_in_force;
+  logic [47:12] cache_page;
+  ctx_live_t sel_live;
+  assign sel_begins   = sel_valid && (sel_start || (sel_step == StepResume));
+  assign sel_forms    = sel_begins || (mem_rsp_valid_i && ((sel_walk.phase == PhGuestRead) ||
+                                                           (sel_walk.phase == PhGuestFlag)));
+  assign cache_page   = (sel_start && miss_guest_i.used) ? miss_guest_i.frame[35:0] : formed_page[35:0];
+  // Numbers that are not in force any more may be those that an invalidation has retired.
+  assign sel_live     = live_i[CtxBits'(sel_miss.req.ctx)];
+  assign sel_in_force = sel_live.space_valid && (sel_live.space == sel_miss.space) &&
+                        (sel_live.gspace == sel_miss.gspace);
+
   localparam int unsigned Segments = (Cfg.NumVmmSegments == 0) ? 1 : Cfg.NumVmmSegments;
   logic [Segments-1:0][40:0] base, limit;
   logic [Segments-1:0][51:0] offset;
@@ -218,6 +239,8 @@ module vmmu_walker
   walk_t    step_walk_q;
   seg_result_t step_guest_q;
   pending_t step_gpending_q, step_npending_q;
+  logic     in_force_q;
+  logic [47:12] cache_page_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) step_valid_q <= 1'b0;
@@ -239,6 +262,8 @@ module vmmu_walker
       step_vmm_q       <= (sel_start && miss_guest_i.used) ? miss_vmm_i : sel_vmm;
       step_vmm_index_q <= (sel_start && miss_guest_i.used) ? miss_vmm_index_i : sel_vmm_index;
       step_walk_q     <= sel_walk;
+      in_force_q      <= sel_in_force;
+      cache_page_q    <= cache_page;
       step_gpending_q <= gpending_q[{sel_slot, top_level(sel_walk.gmask)}];
       step_npending_q <= npending_q[{sel_slot, nested_row(sel_walk.buffer, top_level({1'b0, sel_walk.nmask}))}];
     end
@@ -281,6 +306,31 @@ module vmmu_walker
     end
   end
 
+  // A walk that an invalidation covers uses no cache and leaves nothing in one, from that moment.
+  logic covered_now, keeps, looks;
+  walk_cached_t found, insert, to_insert;
+  walk_used_t used, to_touch;
+  assign covered_now = cover_valid_i && (cover_all_i || (cover_ctx_i == step_miss_q.req.ctx));
+  assign keeps       = step_miss_q.cacheable && !bypass_i &&
+                       `VMMU_MUT(9, !noinsert_q[slot_q] && !covered_now, 1'b1);
+  assign looks       = keeps && in_force_q;
+  always_comb begin
+    to_insert = insert;
+    to_insert.guest_valid  = step_valid_q && keeps && insert.guest_valid;
+    to_insert.nested_valid = step_valid_q && keeps && insert.nested_valid;
+    to_insert.page_valid   = step_valid_q && keeps && insert.page_valid;
+    to_touch               = step_valid_q ? used : '0;
+  end
+  vmmu_walk_caches #(.Cfg(Cfg)) u_caches (
+      .clk_i, .rst_ni,
+      .guest_read_i(sel_begins), .guest_page_i(sel_miss.req.gva[56:12]),
+      .nested_read_i(sel_forms), .nested_page_i(cache_page),
+      .miss_i(step_miss_q), .step_page_i(cache_page_q), .found_o(found), .used_i(to_touch),
+      .fill_i(to_insert), .fill_page_i(step_walk_q.gpa[47:12]),
+      .cancel_i(cover_valid_i), .guest_clear_i(drop_i), .clear_i(flush_i)
+  );
+
+  walk_used_t missed;
   vmmu_walk_step u_step (
       .step_i        (step_q),
       .error_i       (step_error_q),
@@ -297,6 +347,8 @@ module vmmu_walker
       .vmm_i         (step_vmm_q),
       .vmm_use_i     (vmm_use),
       .guest_beyond_i(step_guest_q.beyond),
+      .look_i        (looks),
+      .cached_i      (found),
       .walk_o        (walk_d),
       .mem_valid_o   (mem_valid),
       .mem_op_o      (mem_req_o.op),
@@ -316,6 +368,9 @@ module vmmu_walker
       .done_o        (done),
       .rsp_o         (rsp_o),
       .fill_o        (fill),
+      .used_o        (used),
+      .missed_o      (missed),
+      .insert_o      (insert),
       .check_o       (check),
       .filter_hit_o  (filter_hit)
   );
@@ -339,12 +394,8 @@ module vmmu_walker
   assign rsp_covered_o = covered_q[slot_q];
 
   // A walk that faulted inserts nothing, nor does one that an invalidation covered.
-  logic covered_now;
-  assign covered_now  = cover_valid_i && (cover_all_i || (cover_ctx_i == step_miss_q.req.ctx));
   assign fill_o       = fill;
-  assign fill_valid_o = rsp_valid_o && `VMMU_MUT(8, rsp_o.fault.kind == FaultNone, 1'b1) &&
-                        step_miss_q.cacheable && !bypass_i &&
-                        `VMMU_MUT(9, !noinsert_q[slot_q] && !covered_now, 1'b1);
+  assign fill_valid_o = rsp_valid_o && `VMMU_MUT(8, rsp_o.fault.kind == FaultNone, 1'b1) && keeps;
 
   // ---------------------------------------------------------------- mode, for the counters
   logic virt, exits, below;  // a gPA outside the VMM segments exits; they are looked at below the guest
@@ -414,6 +465,11 @@ module vmmu_walker
   assign ev_ctx_o     = step_miss_q.req.ctx;
   assign ev_nested_o  = walk_d.phase == PhNestedRead;
   assign ev_bitmap_o  = walk_d.phase == PhBitmapRead;
+  assign ev_cache_hit_o  = to_touch;
+  assign ev_cache_miss_o = step_valid_q ? missed : '0;
+
+  logic unused_live;
+  assign unused_live = ^{sel_live.bank, sel_live.la57};
 
   `VMMU_ASSERT(StepEndsOneWay_A, step_valid_q |-> $onehot({mem_valid, park, done}))
   `VMMU_ASSERT(ReplyBelongsToLiveWalk_A,

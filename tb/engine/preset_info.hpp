@@ -51,17 +51,17 @@ inline constexpr std::array<PresetInfo, 4> kPresets = {{
                               0, 0, 1,  1,  2, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
                               0, 0, 0,  0,  0, 0,  0,                    // caches of the walker
                               0, 0, 1,  1,  1}},
-    {Preset::Server, "server", {1,   4, 52, 16, 4, 8,  4, 8,     256, 8,     // up to L2Ways
-                                0,   0, 4,  8,  8, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
-                                0,   0, 0,  0,  0, 0,  0,                    // caches of the walker
-                                128, 4, 1,  1,  1}},
-    {Preset::ServerBig, "server-big", {1,   4, 52, 16, 4, 8,  4, 8,     256, 8,     // up to L2Ways
-                                       0,   0, 4,  8,  8, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
-                                       0,   0, 0,  0,  0, 0,  0,                    // caches of the walker
-                                       128, 4, 1,  1,  1}},
+    {Preset::Server, "server", {1,   4,  52, 16, 4,  8,  4, 8,     256, 8,     // up to L2Ways
+                                64,  64, 4,  8,  8,  16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
+                                4,   8,  0,  4,  16, 4,  4,                    // caches of the walker
+                                128, 4,  1,  1,  1}},
+    {Preset::ServerBig, "server-big", {1,   4,    52, 16, 4,  8,  4, 8,     256, 8,     // up to L2Ways
+                                       64,  1024, 4,  8,  8,  16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
+                                       4,   8,    0,  4,  32, 4,  4,                    // caches of the walker
+                                       128, 4,    1,  1,  1}},
     {Preset::Tiny, "tiny", {1, 2, 40, 1, 8, 1, 4, 2,     16, 4,     // up to L2Ways
-                            0, 0, 2,  2, 2, 8, 4, 16384, 0,  0, 0,  // up to ShadowRoots
-                            0, 0, 0,  0, 0, 0, 0,                   // caches of the walker
+                            8, 4, 2,  2, 2, 8, 4, 16384, 0,  0, 0,  // up to ShadowRoots
+                            8, 2, 0,  4, 2, 2, 2,                   // caches of the walker
                             0, 0, 0,  0, 0}},
 }};
 

@@ -12,6 +12,7 @@ namespace {
 
 enum class Need { Any, NoTlb };
 
+// Those of the folder fresh/ count what walks do without any cache; they are for --fresh.
 // Files named tlb*.mmu count hits and walks of the TLB, which the model does not have.
 bool needs_tlb(const std::filesystem::path& file) { return file.filename().string().rfind("tlb", 0) == 0; }
 
@@ -32,11 +33,11 @@ std::string files_of(const std::string& folder, const std::string& ending, Need 
   return arguments;
 }
 
-void check_scenarios(const std::string& options, Need need) {
-  const std::string files = files_of(VMMU_SCENARIOS, ".mmu", need);
+void check_scenarios(const std::string& options, Need need, const std::string& folder = VMMU_SCENARIOS) {
+  const std::string files = files_of(folder, ".mmu", need);
   REQUIRE_FALSE(files.empty());
   const ProgramResult result = run_program("run --check " + options + files);
-  INFO("vmmu run --check " << options << " tests/scenarios/*.mmu");
+  INFO("vmmu run --check " << options << " " << folder << "/*.mmu");
   INFO(result.out << result.err);
   CHECK(result.status == 0);
   CHECK(result.out.empty());
@@ -67,6 +68,7 @@ TEST_CASE("scenarios: all hold on the model", "[scenarios]") { check_scenarios("
 
 TEST_CASE("scenarios: all hold with caches bypassed", "[scenarios]") {
   check_scenarios("--engine model --fresh", Need::NoTlb);
+  check_scenarios("--engine model --fresh", Need::NoTlb, VMMU_SCENARIOS "/fresh");
 }
 
 TEST_CASE("scenarios: what is printed back is met when it is checked", "[scenarios]") {
@@ -85,6 +87,9 @@ TEST_CASE("vectors: the model agrees with the recorded emulators", "[vectors]") 
 #ifdef VMMU_HAS_RTL
 TEST_CASE("vectors: RTL and model agree with the recorded emulators", "[vectors][rtl]") { check_vectors("both"); }
 TEST_CASE("scenarios: all hold in lock step", "[scenarios][rtl]") { check_scenarios("--engine both", Need::Any); }
+TEST_CASE("scenarios: counts of full walks are exact in lock step", "[scenarios][rtl]") {
+  check_scenarios("--engine both --fresh", Need::Any, VMMU_SCENARIOS "/fresh");
+}
 #else
 TEST_CASE("run: an engine that is not built is refused", "[cli]") {
   for (const char* engine : {"rtl", "both"}) {

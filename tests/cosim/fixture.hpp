@@ -60,6 +60,8 @@ class RigFixture {
     REQUIRE(reject == Reject::None);
   }
   void saw_translation() { ++translated_; }
+  // With CACHE_BYPASS walks make all their references.
+  void bypass(bool on) { REQUIRE(rig.write_register(reg::kGlobalCtrl, on ? reg::kCacheBypass : 0)); }
 
   Rig rig;
   std::uint64_t accepted = 0;  // cycle of acceptance of the last run()

@@ -75,7 +75,6 @@ class SegmentFixture : public RigFixture {
     drop.op = InvOp::Invctx;
     REQUIRE(rig.invalidate(drop));
   }
-  void bypass(bool on) { REQUIRE(rig.write_register(reg::kGlobalCtrl, on ? reg::kCacheBypass : 0)); }
 
   ContextRegs regs;
 

@@ -29,6 +29,7 @@ TEST_CASE("bus error: each of the 24 references of a nested walk reports its own
       INFO("preset " << preset_name(preset) << " reference " << n);
       RigFixture f(preset, 3);
       f.commit(0, nested_tables(f, true));
+      f.bypass(true);
       f.rig.memory().clear_log();
       f.rig.memory().fail_request(n);
       const Response refused = f.run(read_of(kPage));

@@ -281,6 +281,7 @@ TEST_CASE("l2: an entry of each size that match together are a miss, and what is
     f.push_out_of_l1(static_cast<unsigned>((piece.value >> 12) & (f.shape.l1_sets - 1)));
     const HostPhys pointer = f.tables.guest_entry(piece, 2)->hpa;
     f.rig.memory().poke(pointer, f.frame(0) | pt::P | pt::W | pt::U | pt::A | pt::D | pt::PS);
+    REQUIRE(f.invalidate(InvOp::Invlpg, piece.value + 0x405000));  // of the structure caches, and of other sets
     CHECK(f.run(read_of(other)).source == Source::Walk);  // inserts the large page; the piece is still there
     CHECK(std::get<Translation>(f.run(read_of(other)).result).size == PageSize::k2M);
     for (unsigned k = 1; k <= 4; ++k) f.read_large(8 * k);  // out of the L1

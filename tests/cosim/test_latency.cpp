@@ -96,6 +96,7 @@ TEST_CASE(
         config.nested_page = static_cast<PageSize>(pair / kSizes);
         RigFixture f(preset, m);
         f.commit(0, build(f, guest, config, true));
+        f.bypass(true);
         const Response walk = f.run(read_of(GuestVirt{0x40000008}));
         INFO("preset " << preset_name(preset) << " M " << m << " guest " << name_of(guest) << " nested "
                        << name_of(config.nested_page));
@@ -117,6 +118,7 @@ TEST_CASE("latency: each flag swap costs M+1 cycles more", "[latency]") {
         config.accessed_dirty = nested;
         RigFixture f(preset, m);
         f.commit(0, build(f, PageSize::k4K, config, false));
+        f.bypass(true);
         f.rig.memory().clear_log();
         f.run(write_of(GuestVirt{0x40000008}));
         std::uint64_t references = 0;

@@ -85,6 +85,7 @@ TEST_CASE("segment: VMM Direct takes 4+4k references for k addresses that escape
         f.regs.vseg[0] = vmm_segment();
         escape(f, kOutside, k);
         f.activate();
+        f.bypass(true);
         const Response walk = f.run(read_of(kOutside));
         CHECK(walk.source == Source::Walk);
         CHECK(hpa_of(walk.result) == f.host(kPagedOutside.value));
@@ -103,6 +104,7 @@ TEST_CASE("segment: Guest Direct takes 4 references inside and 24 outside, with 
       REQUIRE(f.tables().cover(GuestPhys{kInside.value + kGuestOffset}, 0x1000) == MapError::None);
       f.regs.gseg = guest_segment();
       f.activate();
+      f.bypass(true);
       const Response inside = f.run(read_of(kInside));
       CHECK(inside.source == Source::Walk);
       CHECK(hpa_of(inside.result) == f.by_segment(kInside));
@@ -248,6 +250,7 @@ TEST_CASE("segment: both escaped: a whole two-dimensional walk", "[segment]") {
   f.regs.gfilter.insert(kInside.value);
   for (auto& lane : f.regs.vfilter.lanes) lane = ~std::uint64_t{0};
   f.activate();
+  f.bypass(true);
   CHECK(hpa_of(f.run(read_of(kInside)).result) == f.host(kPagedInside.value));
   CHECK(f.counted() == Counted{24, 6, 6, 0, 1});
 }
