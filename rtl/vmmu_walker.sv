@@ -66,7 +66,7 @@ module vmmu_walker
     // caches of the walker
     input  ctx_live_t [Cfg.NumContexts-1:0] live_i,
     input  logic     drop_i,           // of a page: all guest structure caches go
-    input  logic     flush_i,          // everything goes
+    input  logic     flush_i,          // everything goes: also when numbers are about to be used again
     // counters: events of this cycle
     output logic     ev_start_o,
     output walk_mode_e ev_mode_o,          // of the walk that starts
@@ -310,8 +310,7 @@ module vmmu_walker
     end
   end
 
-  // A walk that an invalidation covers uses no cache and leaves nothing in one, from that moment, which is the one
-  // in which what it covers leaves the caches.
+  // A walk that an invalidation covers uses no cache and leaves nothing in one, from that moment.
   logic covered_now, keeps, looks;
   walk_cached_t found, insert, to_insert;
   walk_used_t used, to_touch;
