@@ -89,9 +89,9 @@ module vmmu_walk_step
   assign ept_ad    = ept_on && regs_i.eptp[6];
   assign pml_on    = regs_i.ctrl[CtrlPmlEn] && ept_ad;
   assign seg_log   = regs_i.ctrl[CtrlSegLogEn];
-  assign seg_pml   = regs_i.ctrl[CtrlPmlEn];  // of bitmaps, whatever EPT is
+  assign seg_pml   = `VMMU_MUT(284, regs_i.ctrl[CtrlPmlEn], 1'b1);  // of bitmaps, whatever EPT is
   // The guest's log is written for the dirty flag of the guest's entry, or for what stands below it.
-  assign epml_guest  = regs_i.log.epml_en && !regs_i.log.epml_ept;
+  assign epml_guest  = `VMMU_MUT(283, regs_i.log.epml_en, 1'b1) && !regs_i.log.epml_ept;
   assign epml_nested = regs_i.log.epml_en && regs_i.log.epml_ept;
   assign mbe       = regs_i.ctrl[CtrlMbe];
   assign shadow    = regs_i.ctrl[CtrlShadow];
@@ -309,21 +309,23 @@ module vmmu_walk_step
   assign bitmap_done   = (bitmap_read && !bitmap_clear) || (bitmap_flag && !bitmap_again);
 
   // ---------------------------------------------------------------- the guest's log
-  // Before the swap that makes the final page dirty, the walk is put aside, room is reserved, and the page that the
+  // Before the swap that makes the final page dirty, and after the bitmap of the table has been seen to (the host's logs
+  // come first), the walk is put aside, room is reserved, and the page that the
   // record goes to is translated as a write by the same engine. The record follows the swap.
-  logic is_final, nested_diverts, guest_diverts, bitmap_diverts, diverts, epml_ready;
+  logic is_final, guest_goes, nested_diverts, guest_diverts, bitmap_diverts, diverts, epml_ready;
   assign is_final       = !is_table && !walk_i.buffer;
   assign epml_ready     = walk_i.epml_held;
-  assign nested_diverts = go_nested && epml_nested && is_final && acc.ndirties && !epml_ready &&
+  assign nested_diverts = go_nested && epml_nested && `VMMU_MUT(282, is_final, !walk_i.buffer) && acc.ndirties && !epml_ready &&
                           (nested_target_level == 3'(acc.nsize) + 3'd1);
-  assign guest_diverts  = go_guest && epml_guest && acc.gdirties && !epml_ready &&
+  assign guest_bitmap   = go_guest && !guest_retry && seg_log && `VMMU_MUT(277, guest_target.bitmap.valid, 1'b0);
+  assign guest_goes     = (go_guest && !guest_bitmap) || (bitmap_done && is_table);
+  assign guest_diverts  = guest_goes && epml_guest && acc.gdirties && !epml_ready &&
                           (guest_target_level == 3'(acc.gsize) + 3'd1);
   assign bitmap_diverts = bitmap_clear && !bitmap_waits && epml_nested && is_final && !epml_ready;
   assign diverts        = nested_diverts || guest_diverts || bitmap_diverts;
 
   assign go_nested_flag = go_nested && !nested_diverts;
-  assign guest_bitmap   = go_guest && !guest_diverts && seg_log && `VMMU_MUT(277, guest_target.bitmap.valid, 1'b0);
-  assign go_guest_flag  = (go_guest && !guest_diverts && !guest_bitmap) || (bitmap_done && is_table);
+  assign go_guest_flag  = guest_goes && !guest_diverts;
   assign go_bitmap      = bitmap_clear && !bitmap_waits && !bitmap_diverts;
 
   logic buffer_denies, buffer_waits, buffer_forms, in_buffer;

@@ -111,6 +111,7 @@ class Engine {
   virtual std::uint8_t prl_status(unsigned /*ctx*/) { return 0; }
   virtual void clear_prl_status(unsigned /*ctx*/, std::uint8_t /*full_bits*/) {}
   virtual std::uint32_t prl_drops(unsigned /*ctx*/) { return 0; }
+  virtual void clear_prl_drops(unsigned /*ctx*/) {}
   // Returns false on an error reply (invalid operand).
   virtual bool invalidate(const Invalidation& inv) = 0;
 
@@ -139,8 +140,8 @@ class Engine {
   // Events of the context that are pending, as bits; and write one to clear.
   virtual std::uint32_t events(unsigned ctx) = 0;
   virtual void clear_events(unsigned ctx, std::uint32_t bits) = 0;
-
-  // The guest's own, likewise.
+  // Those of the guest's page.
+  virtual std::uint32_t guest_events(unsigned /*ctx*/) { return 0; }
   virtual void clear_guest_events(unsigned /*ctx*/, std::uint32_t /*bits*/) {}
 
   // The next n memory requests to that word get an error reply.
