@@ -76,8 +76,8 @@ module vmmu_walk_fault
     fault_o.target = target_i;
     fault_o.gva = req_i.gva;
     fault_o.gva_valid = 1'b1;
-    // A fault of the guest's log is none of the translation of gva.
-    if (buffer_i) begin
+    // A fault of the guest's log is none of the translation of gva; a log of the host that is full concerns the request.
+    if (buffer_i && !wrong_i.log_full) begin
       fault_o.gva = '0;
       fault_o.gva_valid = 1'b0;
     end
