@@ -240,7 +240,7 @@ module vmmu_log
     events_o[hctx].epml_record    = is_epml && good;
     events_o[hctx].epml_watermark = is_epml && good && (epml_index_q[hctx] - 16'd1 == set.epml_watermark);
     events_o[hctx].prl_record     = is_prl && good;
-    events_o[hctx].prl_watermark  = is_prl && good && !prl_wraps && (prl_index_q[hctx] - 16'd1 == set.prl_watermark);
+    events_o[hctx].prl_watermark  = is_prl && good && (prl_index_q[hctx] - 16'd1 == set.prl_watermark);
     events_o[hctx].prl_full       = prl_wraps ||
         (prl_drop && !prl_closed && !set.prl_double && !prl_full_q[hctx][0]);
     for (int unsigned c = 0; c < Contexts; c++) events_o[c].prl_drop = counted[c];

@@ -25,7 +25,7 @@ module vmmu_walk_fault
     // addresses
     input  logic [PaWidth-1:3] word_addr_i,    // of the memory access under way, hPA
     input  logic [PaWidth-1:0] walk_gpa_i,     // under nested translation
-    input  logic [PaWidth-1:0] formed_gpa_i,
+    input  logic [63:0] formed_gpa_i,
     input  logic [PaWidth-1:3] target_gpa_i,
     output fault_t      fault_o
 );
@@ -83,7 +83,7 @@ module vmmu_walk_fault
     end
     if (wrong_i.bus || wrong_i.buffer_beyond) begin
       fault_o.kind = FaultBus;
-      fault_o.addr = wrong_i.buffer_beyond ? 64'(formed_gpa_i) : 64'({word_addr_i, 3'b000});
+      fault_o.addr = wrong_i.buffer_beyond ? formed_gpa_i : 64'({word_addr_i, 3'b000});
     end else if (wrong_i.noncanonical) begin
       fault_o.kind = FaultNonCanonical;
     end else if (wrong_i.guest_segment) begin
@@ -111,15 +111,15 @@ module vmmu_walk_fault
     end else if (wrong_i.vmm_segment) begin
       fault_o.kind = FaultSegment;
       fault_o.code = 16'd1;
-      fault_o.addr = 64'(formed_gpa_i);
+      fault_o.addr = formed_gpa_i;
     end else if (wrong_i.vseg_exit) begin
       fault_o.kind = FaultVsegExit;
       fault_o.code = buffer_i ? 16'd2 : {7'd0, final_access, 1'b1, 4'd0, access};
-      fault_o.addr = 64'(formed_gpa_i);
+      fault_o.addr = formed_gpa_i;
     end else if (wrong_i.vmm_denied || wrong_i.beyond_ept) begin
       fault_o.kind = FaultEptViolation;
       fault_o.code = violation_code;
-      fault_o.addr = 64'(formed_gpa_i);
+      fault_o.addr = formed_gpa_i;
     end
   end
 

@@ -42,6 +42,7 @@ void LogBooks::count_down(Book& book, Log log) {
     const bool second = (live.prl_status & prl_status::kSecondInUse) != 0;
     live.prl_status |= second ? prl_status::kSecondFull : prl_status::kFirstFull;
     live.events |= event_bit(Event::PrlFull);
+    if (regs.prl_watermark == 0xffff) live.events |= event_bit(Event::PrlWatermark);
     const bool other_full = (live.prl_status & prl_status::kBothFull) == prl_status::kBothFull;
     if (!other_full) live.prl_status ^= prl_status::kSecondInUse;
     index = other_full ? 0xffff : kFirstIndex;
