@@ -177,7 +177,7 @@ module vmmu_counters
       .clk_i, .rst_ni, .event_i(filter_hit_i && walking), .row_i(walk_ctx), .add_i(1'b1),
       .read_row_i(read_ctx), .read_o(walk_filter_hits)
   );
-  vmmu_count_ram #(.Present(Cfg.NtlbEntries != 0), .Rows(2 * Cfg.NumContexts)) u_ntlb (
+  vmmu_count_ram #(.Present((Cfg.NtlbEntries != 0) || (Cfg.NtlbInL2 != 0)), .Rows(2 * Cfg.NumContexts)) u_ntlb (
       .clk_i, .rst_ni, .event_i((ntlb_hit_i || ntlb_miss_i) && walking), .row_i({walk_ctx, ntlb_miss_i}),
       .add_i(1'b1), .read_row_i({read_ctx, read_index_i == 6'(CntNtlbMisses)}), .read_o(ntlb)
   );

@@ -316,6 +316,14 @@ package vmmu_int_pkg;
     logic                  dirty;  // nothing left to set or log on a write
   } nested_t;
 
+  // The same for the second-level TLB, where it stands in for a nested TLB.
+  typedef struct packed {
+    logic                  valid;
+    logic [47:12]          page;
+    logic [SpaceWidth-1:0] number;
+    nested_t               data;
+  } nested_fill_t;
+
   // What caches found, and what a step has to insert: of the guest's tables, of the nested ones, of the nested TLB.
   typedef struct packed {
     logic                  guest_valid;

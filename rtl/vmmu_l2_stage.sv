@@ -48,6 +48,15 @@ module vmmu_l2_stage
     output seg_result_t miss_guest_o,
     output seg_match_t  miss_vmm_o,
     output logic [Lanes-1:0][IndexWidth-1:0] miss_vmm_index_o,
+    // nested translations of the walker, as in vmmu_l2_tlb
+    input  logic        nested_read_i,
+    input  logic [47:12] nested_read_page_i,
+    input  logic [47:12] nested_page_i,
+    input  logic [SpaceWidth-1:0] nested_number_i,
+    output logic        nested_found_o,
+    output nested_t     nested_o,
+    input  logic        nested_touch_i,
+    input  nested_fill_t nested_fill_i,
     // maintenance
     input  logic        fill_valid_i,
     input  fill_t       fill_i,
@@ -81,11 +90,14 @@ module vmmu_l2_stage
     assign miss_vmm_index_o = head_vmm_index_i;
     assign covered_o        = 1'b0;
     assign fractured_o      = 1'b0;
+    assign nested_found_o   = 1'b0;
+    assign nested_o         = '0;
     assign sweep_ready_o    = 1'b1;
     logic unused_bits;
     assign unused_bits = ^{clk_i, rst_ni, head_la57_i, live_i, bypass_i, hit_ready_i, fill_valid_i, fill_i,
                            cover_valid_i, cover_all_i, cover_ctx_i, drop_i, drop_page_i, flush_i,
-                           sweep_i, sweep_set_i, sweep_spaces_i};
+                           sweep_i, sweep_set_i, sweep_spaces_i, nested_read_i, nested_read_page_i,
+                           nested_page_i, nested_number_i, nested_touch_i, nested_fill_i};
   end else begin : g_l2
     localparam int unsigned CtxBits = $clog2(Cfg.NumContexts);
     typedef struct packed {
@@ -164,24 +176,31 @@ module vmmu_l2_stage
     tlb_data_t data_4k, data_2m;
     assign read_page = reads_again ? cmp_q.miss.req.gva[56:12] : head_i.req.gva[56:12];
     assign access = perm_index(cmp_q.miss.req.op, user_effective(cmp_q.miss.req), ac_effective(cmp_q.miss.req));
-    vmmu_l2_tlb #(.Size(Size4K), .Sets(Cfg.L2Sets), .Ways(Cfg.L2Ways), .PaBits(Cfg.PaBits)) u_4k (
+    vmmu_l2_tlb #(.Size(Size4K), .Sets(Cfg.L2Sets), .Ways(Cfg.L2Ways), .PaBits(Cfg.PaBits),
+                  .Nested(Cfg.NtlbInL2 != 0)) u_4k (
         .clk_i, .rst_ni,
         .read_page_i(read_page), .read_ok_o(ok_4k),
         .page_i(cmp_q.miss.req.gva[56:12]), .space_i(cmp_q.miss.space), .gspace_i(cmp_q.miss.gspace),
         .access_i(access), .found_o(found_4k), .allowed_o(allowed_4k), .data_o(data_4k), .global_o(global_4k),
         .touch_i(hit_o && hit_ready_i && found_4k),
+        .nested_read_i, .nested_read_page_i, .nested_page_i, .nested_number_i, .nested_found_o, .nested_o,
+        .nested_touch_i, .nested_fill_i,
         .fill_valid_i, .fill_i, .cancel_i(cover_valid_i),
         .drop_i, .drop_page_i(drop_page_i[56:12]), .flush_i,
         .sweep_i(sweep_i && sweep_ready_o), .sweep_set_i($clog2(Cfg.L2Sets)'(sweep_set_i)), .sweep_spaces_i,
         .sweep_ready_o(sweepable_4k), .fractured_o(fractured_4k)
     );
     if (Cfg.L2Sets2M != 0) begin : g_2m
+      logic unused_found;
+      nested_t unused_nested;
       vmmu_l2_tlb #(.Size(Size2M), .Sets(Cfg.L2Sets2M), .Ways(Cfg.L2Ways2M), .PaBits(Cfg.PaBits)) u_2m (
           .clk_i, .rst_ni,
           .read_page_i(read_page), .read_ok_o(ok_2m),
           .page_i(cmp_q.miss.req.gva[56:12]), .space_i(cmp_q.miss.space), .gspace_i(cmp_q.miss.gspace),
           .access_i(access), .found_o(found_2m), .allowed_o(allowed_2m), .data_o(data_2m), .global_o(global_2m),
           .touch_i(hit_o && hit_ready_i && found_2m),
+          .nested_read_i(1'b0), .nested_read_page_i('0), .nested_page_i('0), .nested_number_i('0),
+          .nested_found_o(unused_found), .nested_o(unused_nested), .nested_touch_i(1'b0), .nested_fill_i('0),
           .fill_valid_i, .fill_i, .cancel_i(cover_valid_i),
           .drop_i, .drop_page_i(drop_page_i[56:12]), .flush_i,
           .sweep_i(sweep_i && sweep_ready_o), .sweep_set_i($clog2(Cfg.L2Sets2M)'(sweep_set_i)), .sweep_spaces_i,

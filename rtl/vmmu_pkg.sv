@@ -39,7 +39,7 @@ package vmmu_pkg;
     // The guest's tables and the nested ones have structure caches of these sizes each. What is absent is 0.
     int unsigned NtlbWays;
     int unsigned NtlbLarge;       // nested TLB, entries of 2 MiB and 1 GiB pages, fully associative: 2 .. 64
-    int unsigned NtlbInL2;        // 1: nested translations share the L2's storage (MICRO'14); this version: 0
+    int unsigned NtlbInL2;        // 1: nested translations share the L2's storage (MICRO'14), NtlbEntries is 0
     int unsigned PscWays;
     int unsigned Psc3Entries;     // pointers to level-2 tables
     int unsigned Psc3Ways;
@@ -86,6 +86,7 @@ package vmmu_pkg;
       c.NtlbEntries = 0;
       c.NtlbWays = 0;
       c.NtlbLarge = 0;
+      c.NtlbInL2 = 1;
       c.PscEntries = 0;
       c.PscWays = 0;
       c.Psc3Entries = 0;

@@ -74,8 +74,8 @@ module vmmu_top
   begin : g_bad_ntlb
     $error("NtlbEntries must be 0, with NtlbWays and NtlbLarge 0, or a power of two, 2 to 4096, with NtlbWays a power of two, 2 to 64, and NtlbLarge likewise");
   end
-  if (Cfg.NtlbInL2 != 0) begin : g_bad_ntlb_place
-    $error("NtlbInL2 must be 0: the nested TLB of this version has storage of its own");
+  if ((Cfg.NtlbInL2 > 1) || ((Cfg.NtlbInL2 != 0) && ((Cfg.L2Sets == 0) || (Cfg.NtlbEntries != 0)))) begin : g_bad_ntlb_place
+    $error("NtlbInL2 must be 0, or 1 in a build with an L2 and without a nested TLB of its own");
   end
   if ((Cfg.PscEntries == 0) ? (Cfg.PscWays != 0) || (Cfg.Psc3Entries != 0) || (Cfg.Psc3Ways != 0) || (Cfg.Psc4Entries != 0)
                             : !cache_fits(Cfg.PscEntries, Cfg.PscWays) || !cache_fits(Cfg.Psc3Entries, Cfg.Psc3Ways) ||
@@ -228,6 +228,11 @@ module vmmu_top
   seg_result_t walk_from_guest;
   seg_match_t  walk_from_vmm;
   logic [Lanes-1:0][IndexWidth-1:0] walk_from_index;
+  logic nested_read, nested_found, nested_touch;
+  logic [47:12] nested_read_page, nested_page;
+  logic [SpaceWidth-1:0] nested_number;
+  nested_t nested_hit;
+  nested_fill_t nested_fill;
   vmmu_l2_stage #(.Cfg(Cfg)) u_l2 (
       .clk_i, .rst_ni,
       .head_valid_i(head_valid), .head_ready_o(head_ready), .head_i(head), .head_la57_i(head_regs.ctrl[CtrlLa57]),
@@ -236,6 +241,9 @@ module vmmu_top
       .hit_o(l2_hit), .hit_ready_i(early_ready[PortBits'(l2_port)]), .hit_rsp_o(l2_rsp), .hit_bank_o(l2_bank),
       .hit_port_o(l2_port), .hit_fill_o(l2_fill),
       .missed_o(l2_missed),
+      .nested_read_i(nested_read), .nested_read_page_i(nested_read_page), .nested_page_i(nested_page),
+      .nested_number_i(nested_number), .nested_found_o(nested_found), .nested_o(nested_hit),
+      .nested_touch_i(nested_touch), .nested_fill_i(nested_fill),
       .miss_valid_o(walk_from_valid), .miss_ready_i(walk_from_ready), .miss_o(walk_from),
       .miss_answered_o(walk_from_answered), .miss_covered_o(walk_from_covered), .miss_guest_o(walk_from_guest),
       .miss_vmm_o(walk_from_vmm), .miss_vmm_index_o(walk_from_index),
@@ -329,6 +337,9 @@ module vmmu_top
       .cover_valid_i(cover_valid || inert), .cover_all_i(cover_all || inert), .cover_ctx_i(cover_ctx),
       .covered_live_o(covered_live), .bypass_i(bypass),
       .live_i(live), .drop_i(drop), .flush_i(inv_flush || inert),
+      .nested_read_o(nested_read), .nested_read_page_o(nested_read_page), .nested_page_o(nested_page),
+      .nested_number_o(nested_number), .nested_found_i(nested_found), .nested_i(nested_hit),
+      .nested_touch_o(nested_touch), .nested_fill_o(nested_fill),
       .ev_start_o(ev_start), .ev_mode_o(ev_mode), .ev_restart_o(ev_restart), .ev_timeout_o(ev_timeout),
       .ev_check_o(ev_check), .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested),
       .ev_bitmap_o(ev_bitmap),

@@ -24,6 +24,11 @@ module vmmu_walk_caches
     input  walk_used_t  used_i,
     input  walk_cached_t fill_i,           // what the step found out, for the gVA of miss_i and for
     input  logic [47:12] fill_page_i,      // this gPA
+    // the second-level TLB, with NtlbInL2: a nested TLB that lies outside
+    input  logic        outer_found_i,
+    input  nested_t     outer_i,
+    output logic        outer_touch_o,
+    output nested_fill_t outer_fill_o,
     // maintenance
     input  logic        cancel_i,          // fills under way are lost
     input  logic        guest_clear_i,     // everything of the guest's tables goes
@@ -70,14 +75,22 @@ module vmmu_walk_caches
   assign found_o.nested_frame = FrameWidth'(nested.frame);
   assign found_o.nested_perm  = nested.perm;
 
+  logic    page_found;
+  nested_t page;
   vmmu_nested_tlb #(.Cfg(Cfg), .PageWidth(GpaBits - 12)) u_nested_tlb (
       .clk_i, .rst_ni,
       .read_i(nested_read_i), .read_page_i(nested_page_i[GpaBits-1:12]), .page_i(step_page_i[GpaBits-1:12]),
       .number_i(miss_i.gspace),
-      .hit_o(found_o.page_valid), .data_o(found_o.page), .touch_i(used_i.page),
+      .hit_o(page_found), .data_o(page), .touch_i(used_i.page),
       .fill_i(fill_i.page_valid), .fill_page_i(fill_page_i[GpaBits-1:12]), .fill_number_i(miss_i.gspace),
       .fill_data_i(fill_i.page), .cancel_i, .clear_i
   );
+
+  assign found_o.page_valid = (Cfg.NtlbInL2 != 0) ? outer_found_i : page_found;
+  assign found_o.page       = (Cfg.NtlbInL2 != 0) ? outer_i : page;
+  assign outer_touch_o      = (Cfg.NtlbInL2 != 0) && used_i.page;
+  assign outer_fill_o       = '{valid: (Cfg.NtlbInL2 != 0) && fill_i.page_valid, page: fill_page_i,
+                                number: miss_i.gspace, data: fill_i.page};
 
   logic unused_bits;
   assign unused_bits = ^{miss_i, nested_page_i, step_page_i, fill_page_i, fill_i};

@@ -5,7 +5,9 @@
 module vmmu_walk_step
   import vmmu_pkg::*;
   import vmmu_int_pkg::*;
-(
+#(
+    parameter bit KeepsFinal = 1'b0  // the nested TLB takes final pages of 4 KiB, too
+) (
     input  step_e       step_i,
     input  logic        error_i,      // the memory reply is an error
     input  logic [63:0] data_i,       // of the memory reply
@@ -660,7 +662,7 @@ module vmmu_walk_step
 
   // ---------------------------------------------------------------- what the caches learn
   // A pointer to a table is kept when the entries that lead there need no accessed flag, and when the table's page has
-  // been found. Final pages of 4 KiB are for the TLBs.
+  // been found. Final pages of 4 KiB are for the TLBs, unless these hold nested translations too (MICRO'14).
   logic [2:0] read_glevel;
   logic [1:0] child_nlevel;
   assign read_glevel  = nested_complete ? walk_i.glevel : next_glevel;
@@ -676,8 +678,8 @@ module vmmu_walk_step
     insert_o.nested_level = child_nlevel;
     insert_o.nested_frame = data_i[51:12];
     insert_o.nested_perm  = acc.nperm;
-    insert_o.page_valid   = nested_complete && !faulted && (is_table || (acc.nsize != Size4K));
-    insert_o.page         = '{frame: page_frame(acc.hpa[PaWidth-1:12], acc.nsize), size: acc.nsize, perm: acc.nperm,
+    insert_o.page_valid   = nested_complete && !faulted && (is_table || (acc.nsize != Size4K) || KeepsFinal);
+    insert_o.page         = '{frame: acc.hpa[PaWidth-1:12], size: acc.nsize, perm: acc.nperm,
                               emt: acc.emt, ipat: acc.ipat, dirty: acc.ndirty};
   end
 

@@ -67,6 +67,15 @@ module vmmu_walker
     input  ctx_live_t [Cfg.NumContexts-1:0] live_i,
     input  logic     drop_i,           // of a page: all guest structure caches go
     input  logic     flush_i,          // everything goes: also when numbers are about to be used again
+    // with NtlbInL2, lookups and insertions in the second-level TLB, as in vmmu_l2_tlb
+    output logic     nested_read_o,
+    output logic [47:12] nested_read_page_o,
+    output logic [47:12] nested_page_o,
+    output logic [SpaceWidth-1:0] nested_number_o,
+    input  logic     nested_found_i,
+    input  nested_t  nested_i,
+    output logic     nested_touch_o,
+    output nested_fill_t nested_fill_o,
     // counters: events of this cycle
     output logic     ev_start_o,
     output walk_mode_e ev_mode_o,          // of the walk that starts
@@ -331,11 +340,17 @@ module vmmu_walker
       .nested_read_i(sel_forms), .nested_page_i(cache_page),
       .miss_i(step_miss_q), .step_page_i(cache_page_q), .found_o(found), .used_i(to_touch),
       .fill_i(to_insert), .fill_page_i(step_walk_q.gpa[47:12]),
+      .outer_found_i(nested_found_i), .outer_i(nested_i), .outer_touch_o(nested_touch_o), .outer_fill_o(nested_fill_o),
       .cancel_i(cover_valid_i), .guest_clear_i(drop_i), .clear_i(flush_i)
   );
 
+  assign nested_read_o      = (Cfg.NtlbInL2 != 0) && sel_forms;
+  assign nested_read_page_o = cache_page;
+  assign nested_page_o      = cache_page_q;
+  assign nested_number_o    = step_miss_q.gspace;
+
   walk_used_t missed;
-  vmmu_walk_step u_step (
+  vmmu_walk_step #(.KeepsFinal(Cfg.NtlbInL2 != 0)) u_step (
       .step_i        (step_q),
       .error_i       (step_error_q),
       .data_i        (data_q),

@@ -50,7 +50,7 @@ struct PresetInfo {
 inline constexpr std::array<PresetInfo, 4> kPresets = {{
     {Preset::Paper, "paper", {1, 2, 52, 16, 4, 8,  4, 4,     128, 4,     // up to L2Ways
                               0, 0, 1,  1,  2, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
-                              0, 0, 0,  0,  0, 0,  0,                    // caches of the walker
+                              0, 0, 1,  0,  0, 0,  0,                    // caches of the walker
                               0, 0, 1,  1,  1}},
     {Preset::Server, "server", {2,   4,  52, 16, 4,  8,  4, 8,     256, 8,     // up to L2Ways
                                 64,  64, 4,  8,  8,  16, 8, 16384, 0,   0, 8,  // up to ShadowRoots

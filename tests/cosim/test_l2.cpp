@@ -282,7 +282,7 @@ TEST_CASE("l2: an entry of each size that match together are a miss, and what is
     const HostPhys pointer = f.tables.guest_entry(piece, 2)->hpa;
     f.rig.memory().poke(pointer, f.frame(0) | pt::P | pt::W | pt::U | pt::A | pt::D | pt::PS);
     REQUIRE(f.invalidate(InvOp::Invlpg, piece.value + 0x405000));  // of the structure caches, and of other sets
-    CHECK(f.run(read_of(other)).source == Source::Walk);  // inserts the large page; the piece is still there
+    CHECK(f.run(read_of(other)).source == Source::Walk);           // inserts the large page; the piece is still there
     CHECK(std::get<Translation>(f.run(read_of(other)).result).size == PageSize::k2M);
     for (unsigned k = 1; k <= 4; ++k) f.read_large(8 * k);  // out of the L1
     const Response both = f.run(read_of(piece));
@@ -366,6 +366,8 @@ TEST_CASE("l2: when segments answer, the entry of the page counts as unused", "[
 // ---------------------------------------------------------------- tags
 
 TEST_CASE("l2: entries of another PCID, VPID or EPTP do not answer, and are still there afterwards", "[l2]") {
+  // Of a set that the nested translations of tables do not use, where the L2 holds these too.
+  constexpr unsigned kPageNumber = 64;
   for (const Preset preset : presets_with_l2()) {
     for (const unsigned tag : {0u, 1u, 2u}) {
       INFO("tag " << tag);
@@ -374,22 +376,23 @@ TEST_CASE("l2: entries of another PCID, VPID or EPTP do not answer, and are stil
       L2Fixture f(preset, config);
       config.ept_tables = HostPhys{0x8000000};
       PageTables twin(config, f.rig.words());  // the same guest tables, under another EPT root
-      f.map(0);
-      REQUIRE(twin.map(f.page(0), GuestPhys{kOldFrames}, PageSize::k4K, flags_set()) == MapError::None);
-      set_upper_flags(twin, f.page(0));
+      f.map(kPageNumber);
+      REQUIRE(twin.map(f.page(kPageNumber), GuestPhys{kOldFrames + kPageNumber * kPageBytes}, PageSize::k4K,
+                       flags_set()) == MapError::None);
+      set_upper_flags(twin, f.page(kPageNumber));
       f.regs.virt = f.regs.pcide = true;
       f.regs.vpid = 1;
       f.activate();
-      f.prepare(0);
+      f.prepare(kPageNumber);
       const ContextRegs first = f.regs;
       if (tag == 0) f.regs.cr3 |= 7;
       if (tag == 1) f.regs.vpid = 2;
       if (tag == 2) f.regs.eptp = twin.eptp();
       f.activate();
-      CHECK(f.read(0) == Source::Walk);
+      CHECK(f.read(kPageNumber) == Source::Walk);
       f.regs = first;
       f.activate();
-      CHECK(f.read(0) == Source::L2);
+      CHECK(f.read(kPageNumber) == Source::L2);
     }
   }
 }

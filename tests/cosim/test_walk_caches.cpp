@@ -59,14 +59,24 @@ class CacheFixture : public RigFixture {
     before_ = total;
     return since;
   }
-  // The references that this access took: those with caches, or all of them in a build that has none.
-  void check(std::uint64_t offset, std::uint64_t frame, Refs cached, Refs full) {
+  // In a build with structure caches, in one that has a nested TLB only, in one without caches in the walker.
+  template <class T>
+  T of_build(T cached, T nested_tlb, T full) const {
+    return info.has_structure_caches() ? cached : info.has_nested_tlb() ? nested_tlb : full;
+  }
+  void check(std::uint64_t offset, std::uint64_t frame, Refs want) {
     (void)refs();
     CHECK(hpa_of(read(offset)).value == frame);
     const Refs got = refs();
-    const Refs want = info.has_structure_caches() ? cached : full;
     INFO("offset " << offset << ": " << show(got) << ", expected " << show(want));
     CHECK(got == want);
+  }
+  // The nested TLB makes no difference.
+  void check(std::uint64_t offset, std::uint64_t frame, Refs cached, Refs full) {
+    check(offset, frame, of_build(cached, full, full));
+  }
+  void check(std::uint64_t offset, std::uint64_t frame, Refs cached, Refs nested_tlb, Refs full) {
+    check(offset, frame, of_build(cached, nested_tlb, full));
   }
   bool invalidate(InvOp op, std::uint64_t addr = 0, std::uint16_t pcid = 0, std::uint16_t vpid = 0) {
     return rig.invalidate({op, 0, addr, pcid, vpid});
@@ -112,10 +122,10 @@ TEST_CASE("walk caches: a nested walk of a warm 4 KiB page takes two references"
     for (unsigned i = 0; i < 5; ++i) f.map(offsets[i], kOldFrames + i * k4K);
     // Within the first walk already: the guest's tables lie in one nested level-1 table.
     f.check(0, kOldFrames, {4, 4 + 1 + 1 + 1 + 4 - 1}, {4, 20});
-    f.check(k4K, kOldFrames + k4K, {1, 1}, {4, 20});
-    f.check(k2M, kOldFrames + 2 * k4K, {2, 2}, {4, 20});
-    f.check(k1G, kOldFrames + 3 * k4K, {3, 3}, {4, 20});
-    f.check(k512G, kOldFrames + 4 * k4K, {4, 4}, {4, 20});  // the root's page is in the nested TLB
+    f.check(k4K, kOldFrames + k4K, {1, 1}, {4, 4}, {4, 20});
+    f.check(k2M, kOldFrames + 2 * k4K, {2, 2}, {4, 8}, {4, 20});
+    f.check(k1G, kOldFrames + 3 * k4K, {3, 3}, {4, 12}, {4, 20});
+    f.check(k512G, kOldFrames + 4 * k4K, {4, 4}, {4, 16}, {4, 20});  // the root's page is in the nested TLB
   }
 }
 
@@ -127,8 +137,9 @@ TEST_CASE("walk caches: the walk takes r*(M+1)+3 cycles, and with an L2 2 more",
       f.map(0, kOldFrames);
       f.map(k4K, kOldFrames + k4K);
       f.read(0);
+      f.rig.cycles(10);  // insertions take the L2's port
       f.read(k4K);
-      CHECK(f.cycles == walk_cycles(preset, f.info.has_structure_caches() ? 2 : 24, m));
+      CHECK(f.cycles == walk_cycles(preset, f.of_build(2, 8, 24), m));
     }
   }
 }
@@ -142,10 +153,10 @@ TEST_CASE("walk caches: a large nested page is kept as such", "[walkcaches]") {
       for (unsigned i = 0; i < 3; ++i) f.map(i * k4K, kOldFrames + i * k4K);
       f.map(k2M, kOldFrames + k2M);
       f.read(0);
-      f.check(k4K, kOldFrames + k4K, {1, 0}, {4, 5 * levels});
-      f.check(2 * k4K, kOldFrames + 2 * k4K, {1, 0}, {4, 5 * levels});
+      f.check(k4K, kOldFrames + k4K, {1, 0}, {4, levels}, {4, 5 * levels});
+      f.check(2 * k4K, kOldFrames + 2 * k4K, {1, 0}, {4, levels}, {4, 5 * levels});
       // Another 2 MiB of the same 1 GiB.
-      f.check(k2M, kOldFrames + k2M, {2, size == PageSize::k2M ? 1u : 0u}, {4, 5 * levels});
+      f.check(k2M, kOldFrames + k2M, {2, size == PageSize::k2M ? 1u : 0u}, {4, 2 * levels}, {4, 5 * levels});
     }
   }
 }
@@ -313,10 +324,38 @@ TEST_CASE("walk caches: PCIDs, EPT roots and contexts have entries of their own"
       if (differ == Differ::Context) continue;
       (void)f.refs();
       use(false, 2);  // both have kept what they had
-      CHECK(f.refs() == (f.info.has_structure_caches() ? Refs{1, 1} : Refs{4, 20}));
+      CHECK(f.refs() == f.of_build<Refs>({1, 1}, {4, 4}, {4, 20}));
       use(true, 2);
-      CHECK(f.refs() == (f.info.has_structure_caches() ? Refs{1, 1} : Refs{4, 20}));
+      CHECK(f.refs() == f.of_build<Refs>({1, 1}, {4, 4}, {4, 20}));
     }
+  }
+}
+
+TEST_CASE("walk caches: requests and nested translations of the same page number are told apart",
+          "[walkcaches][tags]") {
+  for (const Preset preset : device_presets()) {
+    INFO("preset " << preset_name(preset));
+    CacheFixture f(preset, nested());
+    // The gVA that is the gPA of another page, global as nested entries are, so that the number is the same too.
+    GuestAttr global = flags_set();
+    global.global = true;
+    f.regs.pge = true;
+    f.activate();
+    const GuestVirt same{kOldFrames};
+    REQUIRE(f.tables.map(same, GuestPhys{kNewFrames}, PageSize::k4K, global) == MapError::None);
+    set_upper_flags(f.tables, same);
+    f.map(0, kOldFrames, PageSize::k4K, global);
+    f.map(k4K, kOldFrames, PageSize::k4K, global);
+    CHECK(hpa_of(f.access(read_of(same))).value == kNewFrames);
+    CHECK(hpa_of(f.read(0)).value == kOldFrames);  // gPA kOldFrames is nested
+    CHECK(hpa_of(f.read(k4K)).value == kOldFrames);
+    // Out of the first-level TLB, whose set has 4 ways at most 8; then from the second or from a walk.
+    for (unsigned n = 1; n <= 8; ++n) {
+      const std::uint64_t offset = k2M + 16 * n * k4K;
+      f.map(offset, kOldFrames + 16 * n * k4K);
+      f.read(offset);
+    }
+    CHECK(hpa_of(f.access(read_of(same))).value == kNewFrames);
   }
 }
 
@@ -337,7 +376,7 @@ TEST_CASE("walk caches: no fault comes from a cache, and permissions may be rais
     CHECK(std::get<Fault>(denied).kind == FaultKind::EptViolation);
     CHECK(std::get<Fault>(denied).address == kOldFrames + k4K);
     // One reference to the guest's leaf and one to the nested leaf, then all.
-    CHECK(f.refs() == (f.info.has_structure_caches() ? Refs{1 + 4, 1 + 15} : Refs{4, 15}));
+    CHECK(f.refs() == f.of_build<Refs>({1 + 4, 1 + 15}, {4 + 4, 3 + 15}, {4, 15}));
     (void)f.tables.edit_ept(GuestPhys{kOldFrames}, 2, {0, ept::W});
     CHECK(hpa_of(f.write(k4K)).value == kOldFrames + k4K);
   }
@@ -630,9 +669,10 @@ TEST_CASE("walk caches: guest invalidations leave the nested caches, INVEPT and 
       f.read(0);
       f.read(k4K);
       const bool keeps = op == InvOp::Invlpg || op == InvOp::Invpcid1;
-      REQUIRE(f.invalidate(op, op == InvOp::Invept1 ? f.regs.eptp : at(0).value));
+      REQUIRE(f.invalidate(op, op == InvOp::Invept1 ? f.regs.eptp : at(64 * k4K).value));
       // The guest's pages of tables are in the nested TLB, the final one's table in the nested structure cache.
-      f.check(2 * k4K, kOldFrames + 2 * k4K, keeps ? Refs{4, 1} : Refs{4, 10}, {4, 20});
+      f.check(2 * k4K, kOldFrames + 2 * k4K, keeps ? Refs{4, 1} : Refs{4, 10}, keeps ? Refs{4, 4} : Refs{4, 20},
+              {4, 20});
     }
   }
 }
