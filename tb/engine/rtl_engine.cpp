@@ -79,7 +79,7 @@ void RtlEngine::reset() {
   waiting_.clear();
   stalled_.clear();
   active_.assign(num_contexts_, ContextRegs{});
-  index_.assign(num_contexts_, 0);
+  index_.assign(num_contexts_, Indices{});
   for (unsigned ctx = 0; ctx < num_contexts_; ++ctx) pml_index(ctx);
   for (InFlight& f : flight_) f.busy = f.presented = false;
   in_flight_ = 0;
@@ -173,21 +173,20 @@ void RtlEngine::present_sync() {
 
 void RtlEngine::set_pml_index(unsigned ctx, std::uint16_t index) {
   write(reg::host(ctx, reg::Host::PmlIndex), index);
-  index_[ctx] = index;
+  index_[ctx].pml = index;
 }
 
-std::uint16_t RtlEngine::pml_index(unsigned ctx) {
-  index_[ctx] = static_cast<std::uint16_t>(rig_.get(reg::host(ctx, reg::Host::PmlIndex)));
-  return index_[ctx];
-}
+std::uint16_t RtlEngine::pml_index(unsigned ctx) { return log_index(ctx, Log::Pml); }
 
 void RtlEngine::set_log_index(unsigned ctx, Log log, std::uint16_t index) {
   write(reg::index(ctx, log), index);
-  if (log == Log::Pml) index_[ctx] = index;
+  index_[ctx].of(log) = index;
 }
 
 std::uint16_t RtlEngine::log_index(unsigned ctx, Log log) {
-  return log == Log::Pml ? pml_index(ctx) : static_cast<std::uint16_t>(rig_.get(reg::index(ctx, log)));
+  const auto index = static_cast<std::uint16_t>(rig_.get(reg::index(ctx, log)));
+  index_[ctx].of(log) = index;
+  return index;
 }
 
 std::uint8_t RtlEngine::prl_status(unsigned ctx) {
@@ -196,6 +195,7 @@ std::uint8_t RtlEngine::prl_status(unsigned ctx) {
 
 void RtlEngine::clear_prl_status(unsigned ctx, std::uint8_t full_bits) {
   write(reg::host(ctx, reg::Host::PrlStatus), full_bits);
+  log_index(ctx, Log::Prl);  // a buffer that is free again may be the one in use now
 }
 
 std::uint32_t RtlEngine::prl_drops(unsigned ctx) {
@@ -254,13 +254,19 @@ AccessRecord RtlEngine::run_alone(const Access& access, Completion& completion) 
     record.differences.push_back(fmt::format("response names context {}, expected {}", response.ctx, access.ctx));
   }
   const auto& log = rig_.memory().log();
-  if (!log.empty() || rig_.memory().outstanding() != 0) {
-    if (logs(access)) {
-      // Reading the index waits for the records before it (architecture 10).
-      const std::uint16_t before = index_[access.ctx];
-      const std::uint16_t after = pml_index(access.ctx);
-      if (after != before) record.changed_pml_index = after;
-    }
+  const ContextRegs& regs = active_[access.ctx];
+  // A record of the page-reference log may be all that an access brings to memory, and come after its answer.
+  if (!log.empty() || rig_.memory().outstanding() != 0 || regs.prl_en) {
+    // Reading an index waits for the records before it (architecture 10).
+    const auto changed = [&](Log which) -> std::optional<std::uint16_t> {
+      const std::uint16_t before = index_[access.ctx].of(which);
+      const std::uint16_t after = log_index(access.ctx, which);
+      return after == before ? std::nullopt : std::optional<std::uint16_t>(after);
+    };
+    // Dirty bitmaps of segments and the guest's log use the PML too, or its room.
+    if (logs(access)) record.changed_pml_index = changed(Log::Pml);
+    if (regs.prl_en) record.changed_prl_index = changed(Log::Prl);
+    if (regs.epml_en) record.changed_epml_index = changed(Log::Epml);
     while (rig_.memory().outstanding() != 0 || rig_.device().out.mem_req_valid) rig_.cycle();
     record.changed_words = changes(log, rig_.words());
   }

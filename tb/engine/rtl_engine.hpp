@@ -118,7 +118,11 @@ class RtlEngine final : public Engine {
   };
   std::deque<WaitingInvalidation> waiting_;  // in the queue of the hardware
   std::deque<Invalidation> stalled_;         // not presented, because the queue is full
-  std::vector<std::uint16_t> index_;         // PML index as last known, to tell whether an access changed it
+  struct Indices {
+    std::uint16_t pml = 0x1ff, prl = 0x1ff, epml = 0x1ff;
+    std::uint16_t& of(Log log) { return log == Log::Pml ? pml : log == Log::Prl ? prl : epml; }
+  };
+  std::vector<Indices> index_;  // as last known, to tell whether an access changed them
   Reject last_reject_ = Reject::None;
   std::function<void(const AccessRecord&)> sink_;
   struct InFlight {

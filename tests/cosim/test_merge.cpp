@@ -169,7 +169,7 @@ TEST_CASE("merge: no stale answer follows the acknowledgement of an invalidation
         f.map(n);
         f.forget();
         std::uint64_t acknowledged = 0;
-        f.rig.on_invalidation_acknowledged = [&] { acknowledged = f.rig.now(); };
+        f.rig.on_invalidation_acknowledged = [&](std::uint8_t) { acknowledged = f.rig.now(); };
         const auto read = [&](std::uint8_t id, unsigned port) { (void)f.rig.send(read_of(f.page(n)), id, port); };
         read(0, 0);
         read(1, f.last_port());
