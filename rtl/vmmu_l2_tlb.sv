@@ -112,7 +112,8 @@ module vmmu_l2_tlb
   end
   assign read_set  = sweep_i ? sweep_set_i
                              : (reading ? set_of(reads_fill_q.vpage[56:12]) : set_of(read_page_i));
-  assign read_ok_o = !reading && !sweep_i && !(writes_q && (write_set == set_of(read_page_i)));
+  assign read_ok_o = !reading && !sweep_i &&
+                     !`VMMU_MUT(130, writes_q && (write_set == set_of(read_page_i)), 1'b0);
   assign kept      = writes_q && `VMMU_MUT(109, writes_fill_q.size == Size, 1'b1);
   for (genvar w = 0; w < Ways; w++) begin : g_way
     vmmu_ram #(.Width($bits(entry_t)), .Depth(Sets)) u_ram (
