@@ -71,9 +71,11 @@ struct AccessRecord {
   Access access;
   Result result;
   std::map<HostPhys, std::uint64_t> changed_words;  // words written by the access that differ from before, final values
-  std::optional<std::uint16_t> changed_pml_index;   // of the access's context
-  std::uint64_t cycles = 0;                         // accept to response; 0 from the model
-  std::vector<std::string> differences;             // lock step: what the contract does not allow
+  std::optional<std::uint16_t> changed_pml_index;   // of the access's context, and so are these two
+  std::optional<std::uint16_t> changed_prl_index;
+  std::optional<std::uint16_t> changed_epml_index;
+  std::uint64_t cycles = 0;              // accept to response; 0 from the model
+  std::vector<std::string> differences;  // lock step: what the contract does not allow
 };
 
 class Engine {
@@ -107,10 +109,12 @@ class Engine {
     if (log == Log::Pml) set_pml_index(ctx, index);
   }
   virtual std::uint16_t log_index(unsigned ctx, Log log) { return log == Log::Pml ? pml_index(ctx) : 0x1ff; }
-  // PRL_STATUS as bits of prl_status, writing one to clear them; records that the PRL has dropped.
+  // PRL_STATUS as bits of prl_status, writing one to clear them; records that the PRL has dropped since they were
+  // cleared.
   virtual std::uint8_t prl_status(unsigned /*ctx*/) { return 0; }
   virtual void clear_prl_status(unsigned /*ctx*/, std::uint8_t /*full_bits*/) {}
   virtual std::uint32_t prl_drops(unsigned /*ctx*/) { return 0; }
+  virtual void clear_prl_drops(unsigned /*ctx*/) {}
   // Returns false on an error reply (invalid operand).
   virtual bool invalidate(const Invalidation& inv) = 0;
 
@@ -141,6 +145,7 @@ class Engine {
   virtual void clear_events(unsigned ctx, std::uint32_t bits) = 0;
 
   // The guest's own, likewise.
+  virtual std::uint32_t guest_events(unsigned /*ctx*/) { return 0; }
   virtual void clear_guest_events(unsigned /*ctx*/, std::uint32_t /*bits*/) {}
 
   // The next n memory requests to that word get an error reply.

@@ -99,20 +99,26 @@ class CountingObserver final : public WalkObserver {
     ++(table == Table::Guest ? guest_refs : nested_refs);
   }
   void on_swap(Table, unsigned, HostPhys, std::uint64_t, std::uint64_t, std::uint64_t) override { ++swaps; }
-  void on_record(Log, HostPhys, std::uint64_t) override { ++pml_records; }
+  void on_record(Log log, HostPhys, std::uint64_t) override { ++records[static_cast<std::size_t>(log)]; }
+  void on_drop(Log, std::uint64_t) override { ++drops; }
+  void on_bitmap_read(HostPhys, std::uint64_t) override { ++bitmap_reads; }
+  void on_bitmap_swap(HostPhys, std::uint64_t, std::uint64_t, std::uint64_t) override { ++swaps; }
   void on_segment_check(SegmentLevel) override { ++segment_checks; }
   void on_filter_hit(SegmentLevel) override { ++filter_hits; }
 
   std::uint64_t guest_refs = 0;
   std::uint64_t nested_refs = 0;
   std::uint64_t swaps = 0;
-  std::uint64_t pml_records = 0;
+  std::array<std::uint64_t, 3> records{};  // by Log
+  std::uint64_t drops = 0;
+  std::uint64_t bitmap_reads = 0;
   std::uint64_t segment_checks = 0;
   std::uint64_t filter_hits = 0;
 };
 
 constexpr std::array kEvents = {Event::CommitRejected, Event::PmlWatermark, Event::PrlFull,     Event::PrlWatermark,
                                 Event::LogError,       Event::ShadowRoot,   Event::SyncPending, Event::Watchdog};
+constexpr std::array kGuestEvents = {GuestEvent::EpmlFull, GuestEvent::EpmlWatermark, GuestEvent::CommitRejected};
 
 class ModelEngine final : public Engine {
  public:
@@ -162,6 +168,7 @@ class ModelEngine final : public Engine {
   std::uint8_t prl_status(unsigned ctx) override { return mmu_->prl_status(ctx); }
   void clear_prl_status(unsigned ctx, std::uint8_t full_bits) override { mmu_->clear_prl_status(ctx, full_bits); }
   std::uint32_t prl_drops(unsigned ctx) override { return mmu_->prl_drops(ctx); }
+  void clear_prl_drops(unsigned ctx) override { mmu_->clear_prl_drops(ctx); }
 
   bool invalidate(const Invalidation& inv) override {
     if (!operands_valid(inv, mmu_->active(inv.ctx))) return false;
@@ -190,13 +197,15 @@ class ModelEngine final : public Engine {
 
   AccessRecord access(const Access& access) override {
     memory_.start_access();
-    const std::uint16_t index_before = mmu_->pml_index(access.ctx);
+    const Indices before = indices(access.ctx);
     AccessRecord record;
     record.access = access;
     record.result = translate(access);
     record.changed_words = memory_.changes();
-    const std::uint16_t index_after = mmu_->pml_index(access.ctx);
-    if (index_after != index_before) record.changed_pml_index = index_after;
+    const Indices after = indices(access.ctx);
+    if (after[0] != before[0]) record.changed_pml_index = after[0];
+    if (after[1] != before[1]) record.changed_prl_index = after[1];
+    if (after[2] != before[2]) record.changed_epml_index = after[2];
     return record;
   }
 
@@ -223,13 +232,12 @@ class ModelEngine final : public Engine {
       case Counter::NtlbHits:
       case Counter::WalkCycles:
       case Counter::Merged: return std::nullopt;
-      // The model does not have these logs and bitmaps.
-      case Counter::BitmapReads:
-      case Counter::PrlRecords:
-      case Counter::EpmlRecords:
-      case Counter::PrlDrops: return 0;
+      case Counter::BitmapReads: return observer_.bitmap_reads;
+      case Counter::PrlRecords: return records(Log::Prl);
+      case Counter::EpmlRecords: return records(Log::Epml);
+      case Counter::PrlDrops: return observer_.drops;
       case Counter::Walks: return walks_;
-      case Counter::PmlRecords: return observer_.pml_records;
+      case Counter::PmlRecords: return records(Log::Pml);
       case Counter::SegmentChecks: return observer_.segment_checks;
       case Counter::FilterHits: return observer_.filter_hits;
     }
@@ -250,9 +258,16 @@ class ModelEngine final : public Engine {
     }
   }
 
+  std::uint32_t guest_events(unsigned ctx) override {
+    std::uint32_t bits = 0;
+    for (const GuestEvent e : kGuestEvents) {
+      if (mmu_->event(ctx, e)) bits |= event_bit(e);
+    }
+    return bits;
+  }
   void clear_guest_events(unsigned ctx, std::uint32_t bits) override {
-    for (const GuestEvent e : {GuestEvent::EpmlFull, GuestEvent::EpmlWatermark, GuestEvent::CommitRejected}) {
-      if ((bits >> static_cast<unsigned>(e)) & 1) mmu_->clear_event(ctx, e);
+    for (const GuestEvent e : kGuestEvents) {
+      if ((bits & event_bit(e)) != 0) mmu_->clear_event(ctx, e);
     }
   }
 
@@ -262,12 +277,21 @@ class ModelEngine final : public Engine {
   void inject_race(HostPhys addr, std::uint64_t word) override { memory_.race(addr, word); }
 
  private:
-  // Neither a non-canonical address nor an answer that segments give without any table is a walk.
+  using Indices = std::array<std::uint16_t, 3>;  // PML, PRL, EPML
+  Indices indices(unsigned ctx) const {
+    return {mmu_->log_index(ctx, Log::Pml), mmu_->log_index(ctx, Log::Prl), mmu_->log_index(ctx, Log::Epml)};
+  }
+  std::uint64_t records(Log log) const { return observer_.records[static_cast<std::size_t>(log)]; }
+
+  // Neither a non-canonical address nor an answer that segments give without any table is a walk; a write that has a
+  // bitmap to look at is.
   Result translate(const Access& access) {
     const std::uint64_t references = observer_.guest_refs + observer_.nested_refs;
     const Result result = mmu_->access(access, &observer_);
     const Fault* fault = std::get_if<Fault>(&result);
-    const bool by_segments = fault == nullptr && references == observer_.guest_refs + observer_.nested_refs;
+    const bool looks_at_bitmap = mmu_->active(access.ctx).seg_log_en && access.op == Op::Write;
+    const bool by_segments =
+        fault == nullptr && !looks_at_bitmap && references == observer_.guest_refs + observer_.nested_refs;
     if (!by_segments && (fault == nullptr || fault->kind != FaultKind::NonCanonical)) ++walks_;
     return result;
   }

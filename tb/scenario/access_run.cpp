@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "scenario/printer.hpp"
 #include "scenario/scenario_run.hpp"
@@ -92,7 +93,9 @@ void ScenarioRun::judge(StatementResult& result, const AccessStatement& s, const
 void ScenarioRun::follow(const AccessRecord& record) {
   for (const std::uint64_t addr : raced_) words_[addr] = engine_.peek(HostPhys{addr});
   for (const auto& [addr, word] : record.changed_words) words_[addr.value] = word;
-  if (record.changed_pml_index) contexts_[record.access.ctx].pml_index = *record.changed_pml_index;
+  for (const Log log : kLogs) {
+    if (const auto& index = changed_index(record, log)) contexts_[record.access.ctx].index(log) = *index;
+  }
 }
 
 // After a fault the scenario goes on from the words that the file states: what it lists has the listed value, what it
@@ -115,13 +118,15 @@ void ScenarioRun::take_over(const Outcome& stated, const AccessRecord& record) {
     }
   }
   Context& c = contexts_[record.access.ctx];
-  const std::uint16_t index_now = record.changed_pml_index.value_or(c.pml_index);
-  if (const Change* index = stated_register(stated, Reg::PmlIndex)) {
-    c.pml_index = static_cast<std::uint16_t>(index->value);
-  } else if (stated.open) {
-    c.pml_index = index_now;
+  for (const Log log : kLogs) {
+    const std::uint16_t index_now = changed_index(record, log).value_or(c.index(log));
+    if (const Change* index = stated_register(stated, index_reg(log))) {
+      c.index(log) = static_cast<std::uint16_t>(index->value);
+    } else if (stated.open) {
+      c.index(log) = index_now;
+    }
+    if (c.index(log) != index_now) engine_.set_log_index(record.access.ctx, log, c.index(log));
   }
-  if (c.pml_index != index_now) engine_.set_pml_index(record.access.ctx, c.pml_index);
 }
 
 // Completions come in any order: the oldest equal request that waits is the one that is answered.
@@ -156,7 +161,9 @@ void ScenarioRun::drain() {
   if (options_.check) check_issued_changes();
   if (options_.relaxed) {
     for (auto& [addr, word] : words_) word = engine_.peek(HostPhys{addr});
-    for (unsigned ctx = 0; ctx < contexts_.size(); ++ctx) contexts_[ctx].pml_index = engine_.pml_index(ctx);
+    for (unsigned ctx = 0; ctx < contexts_.size(); ++ctx) {
+      for (const Log log : kLogs) contexts_[ctx].index(log) = engine_.log_index(ctx, log);
+    }
   }
   pending_ = std::move(waiting);
 }
@@ -168,12 +175,14 @@ void ScenarioRun::check_issued_changes() {
     const Pending* pending;
   };
   std::map<std::uint64_t, Last> words;
-  std::map<unsigned, Last> indices;
+  std::map<std::pair<unsigned, Log>, Last> indices;
   for (const Pending& p : pending_) {
     if (p.matched == nullptr) continue;
     for (const Change& c : p.matched->changes) {
       if (!c.reg) words[c.addr] = {&c, &p};
-      if (c.reg == reg_index(Reg::PmlIndex)) indices[p.access.ctx] = {&c, &p};
+      for (const Log log : kLogs) {
+        if (c.reg == reg_index(index_reg(log))) indices[{p.access.ctx, log}] = {&c, &p};
+      }
     }
   }
   for (const auto& [addr, last] : words) {
@@ -182,11 +191,12 @@ void ScenarioRun::check_issued_changes() {
     report_.results[last.pending->result].differences.push_back(
         fmt::format("after sync {:#x} holds {:#x}, expected {:#x}", addr, now, last.change->value));
   }
-  for (const auto& [ctx, last] : indices) {
-    const std::uint16_t now = engine_.pml_index(ctx);
+  for (const auto& [place, last] : indices) {
+    const std::uint16_t now = engine_.log_index(place.first, place.second);
     if (now == last.change->value) continue;
     report_.results[last.pending->result].differences.push_back(
-        fmt::format("after sync pmlindex is {:#x}, expected {:#x}", now, last.change->value));
+        fmt::format("after sync {} is {:#x}, expected {:#x}", register_name(reg_index(index_reg(place.second))).name,
+                    now, last.change->value));
   }
 }
 

@@ -93,11 +93,21 @@ bool changes_match(const Outcome& e, const Outcome& a) {
 
 }  // namespace
 
+const std::optional<std::uint16_t>& changed_index(const AccessRecord& record, Log log) {
+  return log == Log::Pml   ? record.changed_pml_index
+         : log == Log::Prl ? record.changed_prl_index
+                           : record.changed_epml_index;
+}
+
 Outcome outcome_of(const AccessRecord& record) {
   const auto* translation = std::get_if<Translation>(&record.result);
   Outcome o = translation ? translation_outcome(*translation) : fault_outcome(std::get<Fault>(record.result));
   for (const auto& [addr, word] : record.changed_words) o.changes.push_back({std::nullopt, addr.value, word, 0});
-  if (record.changed_pml_index) o.changes.push_back({reg_index(Reg::PmlIndex), 0, *record.changed_pml_index, 0});
+  for (const Log log : kLogs) {
+    if (const auto& index = changed_index(record, log)) {
+      o.changes.push_back({reg_index(index_reg(log)), 0, *index, 0});
+    }
+  }
   return o;
 }
 

@@ -7,6 +7,9 @@
 
 namespace vmmu::tb {
 
+// The index of a log after the access, if it changed.
+const std::optional<std::uint16_t>& changed_index(const AccessRecord& record, Log log);
+
 // Everything that the record tells, changes in rising order, log indices last.
 Outcome outcome_of(const AccessRecord& record);
 

@@ -57,7 +57,7 @@ Machine::Machine(unsigned pa_bits) {
   values_[reg_index(Reg::Rflags)] = bit(1);  // always set, SDM vol. 1, 3.4.3
   values_[reg_index(Reg::MaxPhyAddr)] = std::min(46U, pa_bits);
   values_[reg_index(Reg::Page1G)] = 1;
-  values_[reg_index(Reg::PmlIndex)] = 0x1ff;
+  for (const Log log : kLogs) values_[reg_index(index_reg(log))] = 0x1ff;
 }
 
 void Machine::set(Reg reg, std::uint64_t value) {
@@ -117,6 +117,18 @@ std::variant<ContextRegs, std::string> Machine::to_context() const {
   regs.gfilter = filter(Reg::Gfilter);
   for (unsigned n = 0; n < kMaxVmmSegments; ++n) regs.vseg[n] = segment(vseg_reg(n, SegmentPart::Base));
   regs.vfilter = filter(Reg::Vfilter);
+  for (unsigned n = 0; n < kMaxVmmSegments; ++n) regs.vseg_bitmap[n] = get(moved(Reg::Bitmap, n));
+  regs.seg_log_en = get(Reg::SegLog) != 0;
+  regs.prl_en = get(Reg::Prl) != 0;
+  regs.prl_double = get(Reg::PrlDouble) != 0;
+  regs.prl_addr = get(Reg::PrlAddr);
+  regs.prl_addr2 = get(Reg::PrlAddr2);
+  regs.prl_watermark = static_cast<std::uint16_t>(get(Reg::PrlWatermark));
+  regs.prl_target = static_cast<std::uint32_t>(get(Reg::PrlTarget));
+  regs.epml_en = get(Reg::Epml) != 0;
+  regs.epml_trigger_ept = get(Reg::EpmlTrigger) != 0;
+  regs.epml_addr = get(Reg::EpmlAddr);
+  regs.epml_watermark = static_cast<std::uint16_t>(get(Reg::EpmlWatermark));
   return regs;
 }
 

@@ -1,5 +1,6 @@
 #include "scenario/register_names.hpp"
 
+#include <initializer_list>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -30,6 +31,16 @@ void add_segment(std::vector<RegisterName>& table, const std::string& prefix, st
   table.push_back({prefix + ".attr", attr_max});
 }
 
+void add_logs(std::vector<RegisterName>& table) {
+  const std::initializer_list<RegisterName> logs = {
+      {"seglog.on", kBit},    {"prl.on", kBit},        {"prl.double", kBit},        {"prl.addr", kAny},
+      {"prl.addr2", kAny},    {"prl.index", k16Bits},  {"prl.watermark", k16Bits},  {"prl.target", k32Bits},
+      {"prl.drops", k32Bits}, {"prl.status", 0x7},     {"epml.on", kBit},           {"epml.trigger", kBit},
+      {"epml.addr", kAny},    {"epml.index", k16Bits}, {"epml.watermark", k16Bits},
+  };
+  table.insert(table.end(), logs);
+}
+
 std::vector<RegisterName> make_table() {
   std::vector<RegisterName> table = {
       {"cr0", kAny},
@@ -57,17 +68,12 @@ std::vector<RegisterName> make_table() {
   for (unsigned n = 0; n < kMaxVmmSegments; ++n) add_segment(table, vseg_name(n), 0x7);
   add_filter(table, "gfilter.");
   add_filter(table, "vfilter.");
+  for (unsigned n = 0; n < kMaxVmmSegments; ++n) table.push_back({vseg_name(n) + ".bitmap", kAny});
+  add_logs(table);
   // Parts that this version does not have.
-  for (unsigned n = kMaxVmmSegments; n < kNamedVmmSegments; ++n) add_segment(table, vseg_name(n), 0x7);
-  for (unsigned n = 0; n < kNamedVmmSegments; ++n) table.push_back({vseg_name(n) + ".bitmap", kAny});
-  for (const char* name : {"prl.on", "prl.double", "epml.on", "epml.trigger", "seglog.on"}) {
-    table.push_back({name, kBit});
-  }
-  for (const char* name : {"prl.index", "prl.watermark", "epml.index", "epml.watermark"}) {
-    table.push_back({name, k16Bits});
-  }
-  for (const char* name : {"prl.addr", "prl.addr2", "prl.target", "prl.drops", "epml.addr"}) {
-    table.push_back({name, kAny});
+  for (unsigned n = kMaxVmmSegments; n < kNamedVmmSegments; ++n) {
+    add_segment(table, vseg_name(n), 0x7);
+    table.push_back({vseg_name(n) + ".bitmap", kAny});
   }
   return table;
 }
@@ -81,13 +87,19 @@ const std::vector<RegisterName>& table() {
 
 const RegisterName& register_name(RegIndex index) { return table()[index]; }
 
-bool build_has(RegIndex index, unsigned vmm_segments, unsigned shadow_roots) {
+bool build_has(RegIndex index, const Engine& engine) {
   if (!is_present(index)) return false;
-  if (index == reg_index(Reg::Shadow)) return shadow_roots != 0;
-  const bool vmm_level = index == reg_index(Reg::VsegMiss) || index >= reg_index(Reg::Vfilter);
-  if (vmm_level) return vmm_segments != 0;
+  const auto within = [index](Reg first, Reg last) { return index >= reg_index(first) && index <= reg_index(last); };
+  if (index == reg_index(Reg::Shadow)) return engine.shadow_roots() != 0;
+  if (within(Reg::Prl, Reg::PrlStatus)) return engine.prl();
+  if (within(Reg::Epml, Reg::EpmlWatermark)) return engine.epml();
+  if (within(Reg::Bitmap, Reg::SegLog) && !engine.seg_log()) return false;
+  const unsigned segments = engine.num_vmm_segments();
+  if (index == reg_index(Reg::VsegMiss) || index == reg_index(Reg::SegLog)) return segments != 0;
+  if (within(Reg::Vfilter, moved(Reg::Vfilter, 3))) return segments != 0;
+  if (within(Reg::Bitmap, moved(Reg::Bitmap, 3))) return index < reg_index(moved(Reg::Bitmap, segments));
   const bool vmm_segment = index >= reg_index(Reg::Vseg) && index < reg_index(Reg::Gfilter);
-  return !vmm_segment || index < reg_index(vseg_reg(vmm_segments, SegmentPart::Base));
+  return !vmm_segment || index < reg_index(vseg_reg(segments, SegmentPart::Base));
 }
 
 std::optional<RegIndex> find_register(std::string_view name) {

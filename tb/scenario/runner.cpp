@@ -15,6 +15,7 @@ namespace {
 
 constexpr unsigned kBusyRetries = 1000;
 constexpr std::size_t kNumHostEvents = 8;
+constexpr std::uint32_t kNamedGuestEvents = event_bit(GuestEvent::EpmlFull) | event_bit(GuestEvent::EpmlWatermark);
 constexpr std::uint64_t kLoadCr3Keep = std::uint64_t{1} << 63;  // SDM 4.10.4.1: bit 63 is no part of the value
 
 bool compare(std::uint64_t left, Comparison comparison, std::uint64_t right) {
@@ -81,7 +82,7 @@ std::optional<std::string> ScenarioRun::missing_part() const {
 std::optional<std::string> ScenarioRun::missing_part(const Statement& s) const {
   if (s.ctx >= engine_.num_contexts()) return fmt::format("no context {}", s.ctx);
   if (const auto* write = std::get_if<RegWrite>(&s.body)) {
-    if (build_has(write->reg, engine_.num_vmm_segments(), engine_.shadow_roots())) return std::nullopt;
+    if (build_has(write->reg, engine_)) return std::nullopt;
     return fmt::format("no register {}", register_name(write->reg).name);
   }
   const auto* escape = std::get_if<EscapePage>(&s.body);
@@ -114,8 +115,7 @@ std::optional<std::string> ScenarioRun::prepare() {
   engine_.reset();
   engine_.set_cache_bypass(options_.fresh);
   const Machine machine(engine_.pa_bits());
-  const auto index = static_cast<std::uint16_t>(machine.get(Reg::PmlIndex));
-  contexts_.assign(engine_.num_contexts(), Context{machine, machine, index, ""});
+  contexts_.assign(engine_.num_contexts(), Context{machine, machine, {0x1ff, 0x1ff, 0x1ff}, ""});
   std::vector<bool> used(engine_.num_contexts(), false);
   used[0] = true;
   find_preamble();
@@ -139,8 +139,7 @@ std::optional<std::string> ScenarioRun::prepare() {
       return fmt::format("context {}: COMMIT rejects the registers", ctx);
     }
     c.active = c.staged;
-    c.pml_index = static_cast<std::uint16_t>(c.staged.get(Reg::PmlIndex));
-    engine_.set_pml_index(ctx, c.pml_index);
+    for (const Log log : kLogs) write_log_index(ctx, log, c.staged.get(index_reg(log)));
   }
   return std::nullopt;
 }
@@ -211,6 +210,12 @@ void ScenarioRun::commit_now() {
   }
 }
 
+void ScenarioRun::write_log_index(unsigned ctx, Log log, std::uint64_t value) {
+  const auto index = static_cast<std::uint16_t>(value);
+  contexts_[ctx].index(log) = index;
+  engine_.set_log_index(ctx, log, index);
+}
+
 void ScenarioRun::write_word(std::uint64_t addr, std::uint64_t word) {
   engine_.poke(HostPhys{addr}, word);
   if (options_.relaxed) words_[addr] = word;
@@ -220,10 +225,12 @@ void ScenarioRun::operator()(const RegWrite& s) {
   if (s.verb == RegVerb::Set) return;  // prepare() did it
   const auto reg = static_cast<Reg>(s.reg);
   context().staged.set(reg, s.value);
-  if (reg == Reg::PmlIndex) {  // live, not staged
-    context().pml_index = static_cast<std::uint16_t>(s.value);
-    engine_.set_pml_index(statement_->ctx, context().pml_index);
+  // Live registers are not staged.
+  for (const Log log : kLogs) {
+    if (reg == index_reg(log)) write_log_index(statement_->ctx, log, s.value);
   }
+  if (reg == Reg::PrlStatus) engine_.clear_prl_status(statement_->ctx, static_cast<std::uint8_t>(s.value));
+  if (reg == Reg::PrlDrops) engine_.clear_prl_drops(statement_->ctx);
   if (s.verb == RegVerb::Now) commit_now();
 }
 
@@ -276,20 +283,28 @@ void ScenarioRun::operator()(const ExpectCounter& s) {
   result.mismatch = true;
 }
 
+// Events of the context as bits by EventName: those of the host, then those of its guest that have a name.
+std::uint32_t ScenarioRun::pending_events() {
+  const std::uint32_t guest = engine_.guest_events(statement_->ctx) & kNamedGuestEvents;
+  return engine_.events(statement_->ctx) | guest << kNumHostEvents;
+}
+
 // An event that was expected is cleared, so that `noevent` says that there was no other.
 void ScenarioRun::operator()(const ExpectEvent& s) {
   if (!window_judgeable()) return;
-  const std::uint32_t events = engine_.events(statement_->ctx);
+  const std::uint32_t events = pending_events();
   std::string pending;
-  for (std::size_t i = 0; i < kNumHostEvents; ++i) {
+  for (std::size_t i = 0; i < kNumEventNames; ++i) {
     if ((events >> i) & 1) pending += fmt::format(" {}", word(static_cast<EventName>(i)));
   }
   bool met = pending.empty();
   if (s.event) {
     const auto number = static_cast<std::size_t>(*s.event);
-    const std::uint32_t bit = number < kNumHostEvents ? std::uint32_t{1} << number : 0;
-    met = (events & bit) != 0;
-    if (met) engine_.clear_events(statement_->ctx, bit);
+    met = ((events >> number) & 1) != 0;
+    if (met && number < kNumHostEvents) engine_.clear_events(statement_->ctx, std::uint32_t{1} << number);
+    if (met && number >= kNumHostEvents) {
+      engine_.clear_guest_events(statement_->ctx, std::uint32_t{1} << (number - kNumHostEvents));
+    }
   }
   if (met) return;
   StatementResult& result = add_result(pending.empty() ? "noevent" : "event" + pending);

@@ -1,6 +1,7 @@
 // One run of one scenario: the state between its statements. Used by run_scenario() only.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -41,8 +42,10 @@ class ScenarioRun {
   struct Context {
     Machine staged;
     Machine active;
-    std::uint16_t pml_index;
-    std::string unsupported_because;  // from a `now` or `commit` that asks for a mode that is not there
+    std::array<std::uint16_t, kLogs.size()> indices;  // of the logs, as software knows them
+    std::string unsupported_because;                  // from a `now` or `commit` that asks for a mode that is not there
+
+    std::uint16_t& index(Log log) { return indices[static_cast<std::size_t>(log)]; }
   };
   struct Pending {
     std::size_t result;  // position in report_.results
@@ -62,6 +65,8 @@ class ScenarioRun {
   Context& context() { return contexts_[statement_->ctx]; }
   std::optional<CommitStatus> commit_staged();
   void commit_now();
+  void write_log_index(unsigned ctx, Log log, std::uint64_t value);
+  std::uint32_t pending_events();
   void write_word(std::uint64_t addr, std::uint64_t word);
 
   StatementResult& add_result(std::string outcome);

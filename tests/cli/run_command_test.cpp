@@ -118,10 +118,10 @@ TEST_CASE("run: a name with any bytes is still JSON", "[cli]") {
 
 TEST_CASE("run: accesses that the build cannot run are counted apart", "[cli]") {
   const TempFolder folder;
-  const std::string file = folder.file("a.mmu", "scenario s\nset prl.addr 0x1000\naccess r u 0x0 -> ok 0x0\nend\n");
+  const std::string file = folder.file("a.mmu", "scenario s\nset vseg4.bitmap 0x1000\naccess r u 0x0 -> ok 0x0\nend\n");
   const ProgramResult result = run_program("run --engine model --check " + file);
   CHECK(result.status == 0);
-  CHECK(contains(result.out, "1 accesses answered unsup: line 2: the build has no register prl.addr"));
+  CHECK(contains(result.out, "1 accesses answered unsup: line 2: the build has no register vseg4.bitmap"));
   CHECK(closing_line(result.err) == "1 scenarios, 1 accesses, 0 mismatches, 1 unsupported");
 }
 
@@ -219,7 +219,7 @@ TEST_CASE("info: parameters and register map of each preset", "[cli]") {
   const auto json = nlohmann::json::parse(run_program("info --preset tiny --json").out);
   CHECK(json["preset"] == "tiny");
   CHECK(json["parameters"]["PaBits"] == 40);
-  CHECK(json["parameters"].size() == 21);
+  CHECK(json["parameters"].size() == 33);
   bool commit = false;
   for (const auto& row : json["registers"]) commit = commit || (row["name"] == "COMMIT" && row["offset"] == 0x38);
   CHECK(commit);

@@ -151,12 +151,12 @@ TEST_CASE("runner: registers that name no mode of this MMU answer unsup", "[runn
                           "set cr3 0x4000000000000",
                           "set shadow.on 1",
                           "set vseg4.base 0",
-                          "set vseg0.bitmap 0",
+                          "set vseg4.bitmap 0",
                           "set gseg.base 0x1000\nset gseg.limit 0x3000\nset gseg.offset 0xffffffffffffe000",
                           "set vseg0.limit 0x1000",
-                          "set prl.on 1",
-                          "set epml.on 1",
-                          "set seglog.on 1",
+                          "set prl.on 1\nset prl.addr 0x4000000000000",
+                          "set virt.on 1\nset vseg.miss 1\nset vseg0.limit 0x1000\nset seglog.on 1\n"
+                          "set vseg0.bitmap 0x4000000000000",
                           "set cr3 0x1000 ctx 9"}) {
     INFO(set);
     const auto result = run(set + access);
@@ -178,6 +178,18 @@ TEST_CASE("runner: segments and shadow roots that the build lacks answer unsup",
   CHECK(unsupported("set vseg1.base 0\naccess r u 0x0", Preset::Paper) == 1);
   CHECK(unsupported("set gseg.base 0\nset vseg.miss 1\nset vfilter.0 1\nescape vmm 0\naccess r u 0x0", Preset::Paper) ==
         0);
+}
+
+TEST_CASE("runner: logs and bitmaps that the build lacks answer unsup", "[runner]") {
+  for (const char* name :
+       {"prl.on", "prl.status", "prl.index", "epml.on", "epml.watermark", "seglog.on", "vseg1.bitmap"}) {
+    INFO(name);
+    const std::string text = std::string("set ") + name + " 0\naccess r u 0x0";
+    CHECK(unsupported(text, Preset::Tiny) == 1);
+    CHECK(unsupported(text, Preset::Server) == 0);
+  }
+  CHECK(unsupported("set vseg0.bitmap 0\naccess r u 0x0", Preset::Paper) == 0);
+  CHECK(unsupported("set vseg1.bitmap 0\naccess r u 0x0", Preset::Paper) == 1);
 }
 
 TEST_CASE("runner: a width beyond the build answers unsup", "[runner]") {
