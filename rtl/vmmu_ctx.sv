@@ -180,11 +180,11 @@ module vmmu_ctx
 
   // ---------------------------------------------------------------- address-space numbers
   function automatic tagset_t tags_of(regs_t r);
-    tags_of.virt     = r.ctrl[CtrlVirt];
-    tags_of.ept_en   = r.ctrl[CtrlEptEn];
-    tags_of.vpid     = r.ctrl[CtrlVirt] ? r.vpid : '0;
+    tags_of.virt     = `VMMU_MUT(122, r.ctrl[CtrlVirt], 1'b0);
+    tags_of.ept_en   = `VMMU_MUT(122, r.ctrl[CtrlEptEn], 1'b0);
+    tags_of.vpid     = `VMMU_MUT(122, r.ctrl[CtrlVirt], 1'b0) ? r.vpid : '0;
     tags_of.pcid     = r.ctrl[CtrlPcide] ? r.cr3[11:0] : '0;
-    tags_of.ept_root = r.ctrl[CtrlEptEn] ? r.eptp[51:12] : '0;
+    tags_of.ept_root = `VMMU_MUT(122, r.ctrl[CtrlEptEn], 1'b0) ? r.eptp[51:12] : '0;
   endfunction
 
   // L1 entries hold resolved permissions, so a change of anything that they were resolved with gives the
@@ -203,7 +203,7 @@ module vmmu_ctx
       if (inv_load_i) space_op.pcid = next.ctrl[CtrlPcide] ? next.cr3[11:0] : '0;
     end else begin
       space_op = '0;
-      space_op.kind = `VMMU_MUT(14, meaning_changed, 1'b0) ? RetireCtx : RetireNone;
+      space_op.kind = `VMMU_MUT(14, `VMMU_MUT(122, meaning_changed, 1'b0), 1'b0) ? RetireCtx : RetireNone;
       space_op.ctx = reg_ctx_i;
       space_op.assign_ctx = 1'b1;
     end
@@ -352,7 +352,7 @@ module vmmu_ctx
   assign reg_known_o = plain_known || seg_known || log_known;
   assign reg_wide_o  = seg_wide || log_wide || (plain_known && (reg_offset_i inside {RegCr3, RegEptp, RegPmlAddr}));
   assign reg_rdata_o = plain_known ? plain_rdata : (seg_rdata | log_rdata);
-  assign walk_regs_o = active_q[{CtxBits'(walk_ctx_i), walk_bank_i}];
+  assign walk_regs_o = active_q[{CtxBits'(walk_ctx_i), `VMMU_MUT(142, walk_bank_i, bank_q[CtxBits'(walk_ctx_i)])}];
   assign req_regs_o  = (Cfg.SegmentAtL1 != 0) ? active_q[{CtxBits'(req_ctx_i), bank_q[CtxBits'(req_ctx_i)]}] : '0;
   assign head_regs_o = active_q[{CtxBits'(head_ctx_i), head_bank_i}];
 
@@ -363,7 +363,9 @@ module vmmu_ctx
     if (!rst_ni) begin
       for (int unsigned i = 0; i < 2 * Contexts; i++) flight_q[i] <= '0;
     end else begin
-      for (int unsigned i = 0; i < 2 * Contexts; i++) flight_q[i] <= flight_q[i] + came[i] - went[i];
+      for (int unsigned i = 0; i < 2 * Contexts; i++) begin
+        flight_q[i] <= `VMMU_MUT(141, flight_q[i], switch_now ? '0 : flight_q[i]) + came[i] - went[i];
+      end
     end
   end
   always_comb begin

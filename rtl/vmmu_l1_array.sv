@@ -58,7 +58,7 @@ module vmmu_l1_array
   logic [Ways-1:0][SpaceWidth-1:0] lspace, mspace;
   logic [Ways-1:0][DataWidth-1:0]  ldata;
   assign lset = set_of(lookup_vpn_i);
-  assign mset = set_of(maint_vpn_i);
+  assign mset = set_of(`VMMU_MUT(118, maint_vpn_i, maint_vpn_i >> 1));
   for (genvar w = 0; w < Ways; w++) begin : g_way
     logic [TagWidth-1:0]   tag_q [Sets];
     logic [SpaceWidth-1:0] space_q [Sets];
@@ -87,7 +87,8 @@ module vmmu_l1_array
     lookup_many_o = 1'b0;
     way           = '0;
     for (int unsigned w = 0; w < Ways; w++) begin
-      match[w] = valid_q[lset][w] && (ltag[w] == lookup_vpn_i[VpnWidth-1:SetShift]) &&
+      match[w] = valid_q[lset][w] &&
+          (((ltag[w] ^ lookup_vpn_i[VpnWidth-1:SetShift]) & `VMMU_MUT(120, {TagWidth{1'b1}}, ~TagWidth'(1))) == '0) &&
           (lspace[w] == `VMMU_MUT(10, lookup_space_i, lspace[w]) || lspace[w] == lookup_gspace_i);
       permitted[w] = |(entry[w].perm & lookup_class_i);
       if (match[w]) lookup_data_o |= entry[w];

@@ -62,7 +62,7 @@ module vmmu_l1_tlb
       sweep_q <= 1'b0;
     end else begin
       fill_q  <= fill_valid_i && !drop_i && !flush_i && !(sweep_i && sweep_force_i);
-      drop_q  <= drop_i && !flush_i;
+      drop_q  <= drop_i && !flush_i && !`VMMU_MUT(140, 1'b0, fill_valid_i);
       sweep_q <= sweep_i && sweep_ready_o;
     end
   end
@@ -114,7 +114,8 @@ module vmmu_l1_tlb
       .lookup_class_i(access_class), .lookup_hit_o(match[1]), .lookup_allowed_o(allowed[1]),
       .lookup_many_o(many[1]), .lookup_data_o(data[1]), .touch_i(touch[1]),
       .maint_vpn_i(maint_q.vpage[56:21]),
-      .fill_i(fill && (maint_q.size == Size2M)), .clear_i(fill && (maint_q.size != Size2M)), .drop_i(drop), .flush_i,
+      .fill_i(fill && (maint_q.size == Size2M)), .clear_i(fill && (maint_q.size != Size2M)),
+      .drop_i(`VMMU_MUT(114, drop, 1'b0)), .flush_i,
       .sweep_i(sweep), .sweep_spaces_i,
       .fill_space_i(maint_q.space), .fill_other_i(maint_q.other),
       .fill_data_i(masked(maint_q.data, FrameMask2M))
@@ -139,12 +140,12 @@ module vmmu_l1_tlb
   logic [FrameWidth-1:0] page_offset;  // address bits that a large page leaves as they are
   assign several   = (|many) || (match[0] && match[1]) || (match[0] && match[2]) || (match[1] && match[2]);
   assign permitted = `VMMU_MUT(13, |allowed, |match);
-  assign hit_o     = valid_i && usable && permitted && !several;
+  assign hit_o     = valid_i && usable && permitted && !`VMMU_MUT(121, several, 1'b0);
   assign held_o    = usable && (|match);
   assign touch     = hit_o ? match : '0;
   // Frame bits below the page size are 0, and so is all of an array without a match.
   assign chosen      = data[0] | data[1] | data[2];
-  assign page_offset = FrameWidth'({{9{match[2]}}, {9{match[1] || match[2]}}});
+  assign page_offset = FrameWidth'({{9{match[2]}}, {9{match[1] || `VMMU_MUT(119, match[2], 1'b0)}}});
   always_comb begin
     hit_rsp_o = '0;
     hit_rsp_o.ctx    = req.ctx;

@@ -152,9 +152,10 @@ module vmmu_l2_tlb
   logic reads_nested;
   assign reads_nested = Nested && nested_read_i;
   assign read_set  = sweep_i ? sweep_set_i
-                             : (reading ? set_of(reads_fill_q.vpage[56:12]) 
+                             : (reading ? set_of(reads_fill_q.vpage[56:12])
                                           : set_of(reads_nested ? {9'd0, nested_read_page_i} : read_page_i));
-  assign read_ok_o = !reading && !sweep_i && !reads_nested && !(writes_q && (write_set == set_of(read_page_i)));
+  assign read_ok_o = !reading && !sweep_i && !reads_nested &&
+                     !`VMMU_MUT(130, writes_q && (write_set == set_of(read_page_i)), 1'b0);
   assign kept      = writes_q && `VMMU_MUT(109, writes_fill_q.size == Size, 1'b1);
   for (genvar w = 0; w < Ways; w++) begin : g_way
     vmmu_ram #(.Width($bits(entry_t)), .Depth(Sets)) u_ram (

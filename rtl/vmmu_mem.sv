@@ -72,7 +72,7 @@ module vmmu_mem
   logic rsp_good;
   assign rsp_id   = IdBits'(mem_rsp_i.id);
   assign in_id    = IdBits'(in_req.id);
-  assign rsp_good = mem_rsp_valid_i && !quarantined_q[rsp_id];
+  assign rsp_good = mem_rsp_valid_i && !`VMMU_MUT(128, quarantined_q[rsp_id], 1'b0);
   assign rsp_o    = mem_rsp_i;
   assign walk_rsp_valid_o = rsp_good && (rsp_id != IdBits'(LogId));
 

@@ -39,7 +39,7 @@ module vmmu_miss_queue
   ) u_fifo (
       .clk_i,
       .rst_ni,
-      .push_i (push_i || turns),
+      .push_i ((push_i && !`VMMU_MUT(132, 1'b0, head_valid && (head.req.gva[63:12] == miss_i.req.gva[63:12]))) || turns),
       .data_i (tail),
       .pop_i  (pop),
       .valid_o(head_valid),

@@ -55,7 +55,7 @@ module vmmu_psc
       assign touch[l] = touch_i && (level_o == 2'(l));
     end
     assign hit_o   = |hit;
-    assign level_o = hit[1] ? 2'd1 : hit[2] ? 2'd2 : 2'd3;
+    assign level_o = hit[1] ? 2'd1 : hit[2] ? `VMMU_MUT(131, 2'd2, 2'd3) : 2'd3;
     assign data_o  = hit[1] ? data[1] : hit[2] ? data[2] : data[3];
 
     logic unused_low;

@@ -36,7 +36,7 @@ module vmmu_walk_answer
     fill_o.vpage     = miss_i.req.gva[63:12];
     fill_o.size      = kept;
     fill_o.fractured = kept != walk_i.gsize;
-    fill_o.space     = walk_i.global_pg ? miss_i.gspace : miss_i.space;
+    fill_o.space     = `VMMU_MUT(113, walk_i.global_pg, 1'b1) ? miss_i.gspace : miss_i.space;
     fill_o.other     = walk_i.global_pg ? miss_i.space : miss_i.gspace;
     fill_o.data      = '{
         frame: page_frame(hpa[PaWidth-1:12], kept), perm: perm, pat: walk_i.pat, emt: walk_i.emt, ipat: walk_i.ipat

@@ -36,7 +36,7 @@ module vmmu_walk_fault
     page_code[0] = !not_present_i;
     page_code[1] = req_i.op == OpWrite;
     page_code[2] = user_effective(req_i);
-    page_code[3] = !not_present_i && reserved_i;
+    page_code[3] = `VMMU_MUT(125, !not_present_i, 1'b1) && reserved_i;
     // I/D is reported when fetches are told apart at all.
     page_code[4] = (req_i.op == OpFetch) && (ctrl_i[CtrlNxe] || ctrl_i[CtrlSmep]);
     page_code[5] = !not_present_i && !reserved_i && key_violation_i;
@@ -93,7 +93,7 @@ module vmmu_walk_fault
       // Of a shadow table only the hypervisor knows whether the guest is to see a page fault.
       fault_o.kind = ctrl_i[CtrlShadow] ? FaultShadowMiss : FaultPage;
       fault_o.code = page_code;
-    end else if (wrong_i.misconfig) begin
+    end else if (`VMMU_MUT(126, wrong_i.misconfig, wrong_i.misconfig && !wrong_i.violation)) begin
       fault_o.kind = FaultEptMisconfig;
       fault_o.addr = 64'(walk_gpa_i);
     end else if (wrong_i.violation) begin

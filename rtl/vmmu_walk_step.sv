@@ -153,7 +153,8 @@ module vmmu_walk_step
   logic is_table, want_r, want_w, want_x;
   assign is_table = (walk_i.glevel != 3'd0) && !walk_i.buffer;
   assign want_r   = is_table || ((op == OpRead) && !walk_i.buffer);
-  assign want_w   = is_table ? `VMMU_MUT(6, ept_ad, 1'b0) : ((op == OpWrite) || walk_i.buffer);
+  assign want_w   = is_table ? `VMMU_MUT(6, `VMMU_MUT(123, ept_ad, ept_ad || (op == OpWrite)), 1'b0)
+                             : ((op == OpWrite) || walk_i.buffer);
   assign want_x   = `VMMU_MUT(7, !is_table, 1'b1) && (op == OpFetch) && !walk_i.buffer;
 
   // ---------------------------------------------------------------- accumulate
@@ -519,9 +520,11 @@ module vmmu_walk_step
   assign swap_restarts = ((guest_flag || nested_flag) && swap_lost) || guest_redo;
   assign restart_o   = swap_restarts || again_uncached;
   assign park_o      = restart_o || ((waits || diverts || buffer_done) && !faulted);
-  assign done_o      = (finished || faulted) && !again_uncached;
-  assign mem_valid_o = !faulted && (read_guest || read_nested || read_bitmap || go_nested_flag || go_guest_flag ||
-                                    go_bitmap || bitmap_again || ((guest_flag || nested_flag) && swap_again && !nested_redo && !guest_redo));
+  assign done_o      = (finished || `VMMU_MUT(129, faulted, faulted && !(nested_read && is_table))) && !again_uncached;
+  assign mem_valid_o = `VMMU_MUT(124, !faulted, 1'b1) &&
+                       (read_guest || read_nested || read_bitmap || go_nested_flag || go_guest_flag ||
+                        go_bitmap || bitmap_again ||
+                        ((guest_flag || nested_flag) && swap_again && !nested_redo && !guest_redo));
 
   always_comb begin
     mem_op_o       = MemRead;

@@ -171,7 +171,7 @@ module vmmu_walker
   assign sel_start   = !mem_rsp_valid_i && !timeout_valid_i && start_ok;
   assign sel_miss    = sel_start ? miss_i : miss_q[sel_slot];
   assign sel_walk    = walk_q[sel_slot];
-  assign regs_ctx_o  = sel_miss.req.ctx;
+  assign regs_ctx_o  = `VMMU_MUT(127, sel_miss.req.ctx, miss_i.req.ctx);
   assign regs_bank_o = sel_miss.bank;
 
   logic taken, begun;  // a step follows; it is the first of a walk
@@ -325,7 +325,7 @@ module vmmu_walker
   walk_used_t used, to_touch;
   assign covered_now = cover_valid_i && (cover_all_i || (cover_ctx_i == step_miss_q.req.ctx));
   assign keeps       = step_miss_q.cacheable && !bypass_i &&
-                       `VMMU_MUT(9, !noinsert_q[slot_q] && !covered_now, 1'b1);
+                       `VMMU_MUT(9, !`VMMU_MUT(115, noinsert_q[slot_q], |noinsert_q) && !covered_now, 1'b1);
   assign looks       = keeps && in_force_q;
   always_comb begin
     to_insert = insert;

@@ -65,7 +65,7 @@ void MetaWorld::add_page(Tables& t, PageSize size, PageSize nested) {
   page.gva = GuestVirt{half + ((random_() % (std::uint64_t{1} << 34)) & ~(bytes - 1))};
   page.gpa = GuestPhys{(t.nested ? 0 : t.memory) + kData + ((random_() % 0x80000000) & ~(bytes - 1))};
   // Nested pages of its own for some parts of it, before the rest is covered by those that permit everything.
-  for (unsigned n = static_cast<unsigned>(random_() % 3); t.nested && n != 0; --n) {
+  for (unsigned n = static_cast<unsigned>(random_() % 3); t.nested && !t.pages.empty() && n != 0; --n) {
     EptAttr attr;
     attr.read = chance(90);
     attr.write = attr.read && chance(75);
@@ -92,6 +92,7 @@ void MetaWorld::add_page(Tables& t, PageSize size, PageSize nested) {
   attr.dirty = attr.accessed && chance(50);
   attr.pat = static_cast<std::uint8_t>(random_() % 8);
   attr.key = static_cast<std::uint8_t>(random_() % 16);
+  if (t.pages.empty()) attr = {};
   if (t.tables->map(page.gva, page.gpa, size, attr) != MapError::None) return;
   t.pages.push_back(page);
   // Where the same address leads in the other context.
@@ -101,6 +102,10 @@ void MetaWorld::add_page(Tables& t, PageSize size, PageSize nested) {
 
 // Changes one entry on the way to a page so that it denies, is malformed, or lacks flags.
 void MetaWorld::spoil(const Tables& t, const Page& page) {
+  // The first page stays as it is, so that something translates in every world.
+  const auto shares = [](std::uint64_t a, std::uint64_t b) { return (a ^ b) < page_bytes(PageSize::k1G); };
+  const Page& first = t.pages.front();
+  if (shares(page.gva.value, first.gva.value) || shares(page.gpa.value, first.gpa.value)) return;
   const bool nested = t.nested && chance(50);
   const unsigned level = chance(70) ? 1 + static_cast<unsigned>(page.size) : 1 + static_cast<unsigned>(random_() % 3);
   const auto place = nested ? t.tables->ept_entry(page.gpa, level) : t.tables->guest_entry(page.gva, level);

@@ -86,6 +86,8 @@ void Sweep::build_native() {
   }
   set_upper_flags(tables, kPage);
   native = tables.regs(plain_regs());
+  native.pge = native.pcide = true;
+  native.cr3 |= 5;  // as under EPT, so that only virtualization tells the two apart
 }
 
 void Sweep::poke(HostPhys addr, std::uint64_t word) {

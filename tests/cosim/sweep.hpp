@@ -88,7 +88,7 @@ class Sweep : public RigFixture {
 
   ContextRegs regs;         // the old ones: nested paging, PCID 5, VPID 9
   std::uint64_t other_cr3;  // of tables with the new places, PCID 6
-  ContextRegs native;       // without virtualization, the new places too
+  ContextRegs native;       // without virtualization, PCID 5, the new places too
 
  private:
   static constexpr std::uint64_t kHost = 0x1'0000'0000;  // hPA minus gPA
