@@ -34,7 +34,7 @@ module vmmu_lookup_harness
 
   typedef struct packed {
     logic ready;
-    miss_t miss_data;
+    logic [$bits(miss_t):0] miss_data;
     logic miss;
     logic fractured;
     logic rsp_valid;
@@ -55,13 +55,19 @@ module vmmu_lookup_harness
   end
 
   ctx_live_t live;
-  logic hit, ready, miss, unused_ready, unused_sweep_ready;
+  logic hit, held, ready, looks, unused_ready, unused_sweep_ready;
+  miss_t looked;
   rsp_t hit_rsp;
-  assign live = in_q.live[CtxBits'(in_q.req.ctx)];
+  assign live  = in_q.live[CtxBits'(in_q.req.ctx)];
+  assign looks = in_q.req_valid && ready;
+  assign looked = '{
+      req: in_q.req, port: '0, alone: 1'b0, bank: live.bank, cacheable: live.space_valid && !in_q.bypass, held: 1'b0,
+      space: live.space, gspace: live.gspace
+  };
+  assign out.miss_data = {looked, held};
   vmmu_l1_tlb #(.Cfg(Cfg)) u_l1_tlb (
       .clk_i, .rst_ni(rst_q),
-      .req_valid_i(in_q.req_valid && ready), .req_i(in_q.req), .live_i(live), .bypass_i(in_q.bypass),
-      .hit_o(hit), .hit_rsp_o(hit_rsp), .miss_o(miss), .miss_data_o(out.miss_data),
+      .valid_i(looks), .miss_i(looked), .la57_i(live.la57), .hit_o(hit), .hit_rsp_o(hit_rsp), .held_o(held),
       .fill_valid_i(in_q.fill_valid), .fill_i(in_q.fill), .drop_i(in_q.drop), .drop_page_i(in_q.drop_page),
       .flush_i(in_q.flush),
       // Without a sweep: like fills, it is kept from lookups by a register.
@@ -80,5 +86,5 @@ module vmmu_lookup_harness
       .mark_i(in_q.mark), .covered_o(out.covered)
   );
   assign out.ready = ready && (waiting == '0);
-  assign out.miss  = miss;
+  assign out.miss  = looks && !hit;
 endmodule

@@ -29,6 +29,8 @@ vmmu_l2_tlb.sv
 vmmu_l2_stage.sv
 vmmu_fill_port.sv
 vmmu_response.sv
+vmmu_port.sv
+vmmu_merge.sv
 vmmu_spaces.sv
 vmmu_sweep.sv
 vmmu_staged_column.sv

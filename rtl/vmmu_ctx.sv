@@ -66,15 +66,17 @@ module vmmu_ctx
     output log_set_t [Cfg.NumContexts-1:0] log_o,
     output logic [Cfg.NumContexts-1:0]     old_bank_busy_o,
     // requests accepted and answered
-    input  logic        accept_i,
-    input  logic [CtxWidth-1:0] accept_ctx_i,
-    input  logic        answer_i,
-    input  logic [CtxWidth-1:0] answer_ctx_i,
-    input  logic        answer_bank_i
+    input  logic [Cfg.NumPorts-1:0] accept_i,
+    input  logic [Cfg.NumPorts-1:0][CtxWidth-1:0] accept_ctx_i,
+    input  logic [Cfg.NumPorts-1:0] answer_i,
+    input  logic [Cfg.NumPorts-1:0][CtxWidth-1:0] answer_ctx_i,
+    input  logic [Cfg.NumPorts-1:0] answer_bank_i
 );
   localparam int unsigned Contexts = Cfg.NumContexts;
   localparam int unsigned CtxBits = $clog2(Contexts);
-  localparam int unsigned Flights = 2 * (Cfg.NumWalks + Cfg.MissQueue) + 8;  // more than can be in flight
+  // More than can be in flight: what waits in each port, in the merge buffer and on the way to the walker.
+  localparam int unsigned Flights =
+      Cfg.NumPorts * (2 * Cfg.NumWalks + Cfg.MissQueue + 4) + Cfg.NumWalks + Cfg.MissQueue + 4;
   localparam int unsigned FlightWidth = $clog2(Flights + 1);
 
   localparam int unsigned ResetPaBits = (Cfg.PaBits < 46) ? Cfg.PaBits : 46;
@@ -355,14 +357,25 @@ module vmmu_ctx
   assign head_regs_o = active_q[{CtxBits'(head_ctx_i), head_bank_i}];
 
   // ---------------------------------------------------------------- requests in flight
+  logic [FlightWidth-1:0] came [2*Contexts];
+  logic [FlightWidth-1:0] went [2*Contexts];
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       for (int unsigned i = 0; i < 2 * Contexts; i++) flight_q[i] <= '0;
     end else begin
       for (int unsigned i = 0; i < 2 * Contexts; i++) begin
-        flight_q[i] <= `VMMU_MUT(141, flight_q[i], switch_now ? '0 : flight_q[i]) +
-            FlightWidth'(accept_i && ({CtxBits'(accept_ctx_i), bank_q[CtxBits'(accept_ctx_i)]} == (CtxBits + 1)'(i))) -
-            FlightWidth'(answer_i && ({CtxBits'(answer_ctx_i), answer_bank_i} == (CtxBits + 1)'(i)));
+        flight_q[i] <= `VMMU_MUT(141, flight_q[i], switch_now ? '0 : flight_q[i]) + came[i] - went[i];
+      end
+    end
+  end
+  always_comb begin
+    for (int unsigned i = 0; i < 2 * Contexts; i++) begin
+      came[i] = '0;
+      went[i] = '0;
+      for (int unsigned p = 0; p < Cfg.NumPorts; p++) begin
+        came[i] += FlightWidth'(accept_i[p] &&
+            ({CtxBits'(accept_ctx_i[p]), bank_q[CtxBits'(accept_ctx_i[p])]} == (CtxBits + 1)'(i)));
+        went[i] += FlightWidth'(answer_i[p] && ({CtxBits'(answer_ctx_i[p]), answer_bank_i[p]} == (CtxBits + 1)'(i)));
       end
     end
   end
@@ -388,9 +401,12 @@ module vmmu_ctx
   assign unused_bits = ^{accept_ctx_i, answer_ctx_i, walk_ctx_i, head_ctx_i, req_ctx_i, reg_ctx_i, inv_ctx_i};
 
   logic none_in_flight;
-  assign none_in_flight = flight_q[{CtxBits'(answer_ctx_i), answer_bank_i}] == '0;
+  always_comb begin
+    none_in_flight = 1'b0;
+    for (int unsigned i = 0; i < 2 * Contexts; i++) if (went[i] > flight_q[i]) none_in_flight = 1'b1;
+  end
   `VMMU_ASSERT(StagedRegistersHaveOneWriter_A, reg_we_i |-> !reg_wait_o)
-  `VMMU_ASSERT(AnswerWasInFlight_A, answer_i |-> !none_in_flight)
+  `VMMU_ASSERT(AnswerWasInFlight_A, !none_in_flight)
   `VMMU_ASSERT(LoadedCr3IsStaged_A, switch_now && serving_inv_q |-> cr3_staged_q || stage_cr3)
   `VMMU_ASSERT(SwitchOnlyToADrainedBank_A, switch_now |-> !other_bank_busy)
 endmodule

@@ -115,8 +115,11 @@ package vmmu_int_pkg;
   } ctx_live_t;
 
   // ---------------------------------------------------------------- a request that missed the L1
+  localparam int unsigned PortWidth = 2;  // at most 4 request ports
   typedef struct packed {
     req_t                  req;
+    logic [PortWidth-1:0]  port;       // that it came in at
+    logic                  alone;      // it does not wait for the walk of another request (again)
     logic                  bank;       // registers that it was accepted under
     logic                  cacheable;  // may be inserted
     logic                  held;       // a TLB holds the page, but its entry does not permit the access

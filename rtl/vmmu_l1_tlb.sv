@@ -17,14 +17,12 @@ module vmmu_l1_tlb
     input  logic      clk_i,
     input  logic      rst_ni,
     // lookup
-    input  logic      req_valid_i,   // accepted this cycle
-    input  req_t      req_i,
-    input  ctx_live_t live_i,        // of the request's context
-    input  logic      bypass_i,
+    input  logic      valid_i,       // a request is looked up in this cycle
+    input  miss_t     miss_i,        // the request as it goes on if it misses; when it is not cacheable, it does
+    input  logic      la57_i,        // of its context
     output logic      hit_o,
     output rsp_t      hit_rsp_o,
-    output logic      miss_o,
-    output miss_t     miss_data_o,
+    output logic      held_o,        // an entry matches, whether it permits the access or not
     // maintenance
     input  logic      fill_valid_i,  // lost when a drop, a flush or a forced sweep comes in the same cycle, or a
                                      // flush in the next
@@ -40,11 +38,11 @@ module vmmu_l1_tlb
     output logic      fractured_o    // entries may exist that are smaller than their guest page
 );
   // An address that is not canonical never matches; tags hold bits 56:12 only.
-  logic canonical;
-  assign canonical = is_canonical(req_i.gva[63:47], live_i.la57);
-
-  logic usable;
-  assign usable = live_i.space_valid && !bypass_i && `VMMU_MUT(12, canonical, 1'b1);
+  req_t req;
+  logic canonical, usable;
+  assign req       = miss_i.req;
+  assign canonical = is_canonical(req.gva[63:47], la57_i);
+  assign usable    = miss_i.cacheable && `VMMU_MUT(12, canonical, 1'b1);
 
   // A page that lies in the set of that number in every array that has it. A smaller array is swept more than once.
   logic [63:12] sweep_page;
@@ -92,14 +90,14 @@ module vmmu_l1_tlb
   logic [PermWidth-1:0] access_class;
   always_comb begin
     access_class = '0;
-    access_class[perm_index(req_i.op, user_effective(req_i), ac_effective(req_i))] = 1'b1;
+    access_class[perm_index(req.op, user_effective(req), ac_effective(req))] = 1'b1;
   end
 
   vmmu_l1_array #(
       .Sets(Cfg.L1Sets4K), .Ways(Cfg.L1Ways4K), .VpnWidth(45)
   ) u_4k (
       .clk_i, .rst_ni,
-      .lookup_vpn_i(req_i.gva[56:12]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
+      .lookup_vpn_i(req.gva[56:12]), .lookup_space_i(miss_i.space), .lookup_gspace_i(miss_i.gspace),
       .lookup_class_i(access_class), .lookup_hit_o(match[0]), .lookup_allowed_o(allowed[0]),
       .lookup_many_o(many[0]), .lookup_data_o(data[0]), .touch_i(touch[0]),
       .maint_vpn_i(maint_q.vpage[56:12]),
@@ -112,7 +110,7 @@ module vmmu_l1_tlb
       .Sets(Cfg.L1Sets2M), .Ways(Cfg.L1Ways2M), .VpnWidth(36)
   ) u_2m (
       .clk_i, .rst_ni,
-      .lookup_vpn_i(req_i.gva[56:21]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
+      .lookup_vpn_i(req.gva[56:21]), .lookup_space_i(miss_i.space), .lookup_gspace_i(miss_i.gspace),
       .lookup_class_i(access_class), .lookup_hit_o(match[1]), .lookup_allowed_o(allowed[1]),
       .lookup_many_o(many[1]), .lookup_data_o(data[1]), .touch_i(touch[1]),
       .maint_vpn_i(maint_q.vpage[56:21]),
@@ -126,7 +124,7 @@ module vmmu_l1_tlb
       .Sets(1), .Ways(Cfg.L1Ways1G), .VpnWidth(27)
   ) u_1g (
       .clk_i, .rst_ni,
-      .lookup_vpn_i(req_i.gva[56:30]), .lookup_space_i(live_i.space), .lookup_gspace_i(live_i.gspace),
+      .lookup_vpn_i(req.gva[56:30]), .lookup_space_i(miss_i.space), .lookup_gspace_i(miss_i.gspace),
       .lookup_class_i(access_class), .lookup_hit_o(match[2]), .lookup_allowed_o(allowed[2]),
       .lookup_many_o(many[2]), .lookup_data_o(data[2]), .touch_i(touch[2]),
       .maint_vpn_i(maint_q.vpage[56:30]),
@@ -142,28 +140,23 @@ module vmmu_l1_tlb
   logic [FrameWidth-1:0] page_offset;  // address bits that a large page leaves as they are
   assign several   = (|many) || (match[0] && match[1]) || (match[0] && match[2]) || (match[1] && match[2]);
   assign permitted = `VMMU_MUT(13, |allowed, |match);
-  assign hit_o     = req_valid_i && usable && permitted && !`VMMU_MUT(121, several, 1'b0);
+  assign hit_o     = valid_i && usable && permitted && !`VMMU_MUT(121, several, 1'b0);
+  assign held_o    = usable && (|match);
   assign touch     = hit_o ? match : '0;
   // Frame bits below the page size are 0, and so is all of an array without a match.
   assign chosen      = data[0] | data[1] | data[2];
   assign page_offset = FrameWidth'({{9{match[2]}}, {9{match[1] || `VMMU_MUT(119, match[2], 1'b0)}}});
   always_comb begin
     hit_rsp_o = '0;
-    hit_rsp_o.ctx    = req_i.ctx;
-    hit_rsp_o.id     = req_i.id;
+    hit_rsp_o.ctx    = req.ctx;
+    hit_rsp_o.id     = req.id;
     hit_rsp_o.source = SrcL1;
     hit_rsp_o.size   = size_e'({match[2], match[1]});
     hit_rsp_o.pat    = chosen.pat;
     hit_rsp_o.emt    = chosen.emt;
     hit_rsp_o.ipat   = chosen.ipat;
-    hit_rsp_o.hpa    = {chosen.frame | (req_i.gva[PaWidth-1:12] & page_offset), req_i.gva[11:0]};
+    hit_rsp_o.hpa    = {chosen.frame | (req.gva[PaWidth-1:12] & page_offset), req.gva[11:0]};
   end
-  assign miss_o = req_valid_i && !hit_o;
-  assign miss_data_o = '{
-      req: req_i, bank: live_i.bank, cacheable: live_i.space_valid && !bypass_i, held: usable && (|match),
-      space: live_i.space, gspace: live_i.gspace
-  };
-
   // A fill that waits counts already: it is in the arrays before a drop that arrives now.
   logic fractured_q;
   assign fractured_o = fractured_q || (fill && maint_q.fractured);
@@ -173,5 +166,5 @@ module vmmu_l1_tlb
   end
 
   logic unused_bits;  // the permissions were judged way by way
-  assign unused_bits = ^{maint_q.vpage[63:57], chosen.perm};
+  assign unused_bits = ^{maint_q.vpage[63:57], chosen.perm, miss_i};
 endmodule

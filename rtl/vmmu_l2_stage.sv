@@ -36,6 +36,7 @@ module vmmu_l2_stage
     input  logic        hit_ready_i,       // the answer and its insertion in the L1 find room
     output rsp_t        hit_rsp_o,
     output logic        hit_bank_o,
+    output logic [PortWidth-1:0] hit_port_o,
     output fill_t       hit_fill_o,
     output logic        missed_o,          // the request of hit_rsp_o goes on to the walker, for a counter
     // walker
@@ -68,6 +69,7 @@ module vmmu_l2_stage
     assign hit_o            = 1'b0;
     assign hit_rsp_o        = '0;
     assign hit_bank_o       = 1'b0;
+    assign hit_port_o       = '0;
     assign hit_fill_o       = '0;
     assign missed_o         = 1'b0;
     assign miss_valid_o     = head_valid_i;
@@ -220,6 +222,7 @@ module vmmu_l2_stage
     end
     assign hit_bank_o = cmp_q.miss.bank;
     assign missed_o   = misses && out_ready;
+    assign hit_port_o = cmp_q.miss.port;
 
     // ---------------------------------------------------------------- walker
     assign miss_valid_o = out_valid_q;

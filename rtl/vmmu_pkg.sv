@@ -14,7 +14,7 @@ package vmmu_pkg;
   // One preset is one value of this struct. A legal range stands beside each field; a value outside it
   // is an elaboration error in vmmu_top, and so is a structure that this version does not have yet.
   typedef struct packed {
-    int unsigned NumPorts;        // request ports; this version: 1
+    int unsigned NumPorts;        // request ports: 1 .. 4; 1 with SegmentAtL1
     int unsigned NumContexts;     // 2 .. 16, power of two
     int unsigned PaBits;          // physical address width of the build: 36 .. 52
     int unsigned L1Sets4K;        // power of two, 1 = fully associative
@@ -64,7 +64,7 @@ package vmmu_pkg;
     int unsigned preset;
     preset = number % PresetAtL1;
     c = '{
-        NumPorts: 1, NumContexts: 4, PaBits: 52,
+        NumPorts: 2, NumContexts: 4, PaBits: 52,
         L1Sets4K: 16, L1Ways4K: 4, L1Sets2M: 8, L1Ways2M: 4, L1Ways1G: 8,
         L2Sets: 256, L2Ways: 8, NtlbEntries: 64, PscEntries: 64, NumVmmSegments: 4,
         NumWalks: 8, MissQueue: 8, NumSpaces: 16, LogQueue: 8, WatchdogCycles: 16384, CheckStages: 0,
@@ -73,6 +73,7 @@ package vmmu_pkg;
         L2Sets2M: 128, L2Ways2M: 4, Prl: 1, Epml: 1, SegLog: 1
     };
     if (preset == PresetPaper) begin
+      c.NumPorts = 1;
       c.NumContexts = 2;
       c.NumVmmSegments = 1;
       c.L2Sets = 128;
@@ -94,6 +95,7 @@ package vmmu_pkg;
       c.PscEntries = 1024;
       c.Psc3Entries = 32;
     end else if (preset == PresetTiny) begin
+      c.NumPorts = 1;
       c.NumContexts = 2;
       c.PaBits = 40;
       c.NumVmmSegments = 2;
@@ -124,6 +126,7 @@ package vmmu_pkg;
       c.SegLog = 0;
     end
     c.SegmentAtL1 = number / PresetAtL1;
+    if (c.SegmentAtL1 != 0) c.NumPorts = 1;
     return c;
   endfunction
 

@@ -48,14 +48,17 @@ module vmmu_top
   localparam int unsigned L1SetBits = (L1Sets > 1) ? $clog2(L1Sets) : 1;
   localparam int unsigned L2Sets = (Cfg.L2Sets > Cfg.L2Sets2M) ? Cfg.L2Sets : Cfg.L2Sets2M;
   localparam int unsigned L2SetBits = (L2Sets > 1) ? $clog2(L2Sets) : 1;
+  localparam int unsigned Ports = Cfg.NumPorts;
+  localparam int unsigned PortBits = (Ports > 1) ? $clog2(Ports) : 1;
+  localparam int unsigned WalkBits = (Cfg.NumWalks > 1) ? $clog2(Cfg.NumWalks) : 1;
 
   // ---------------------------------------------------------------- parameters
   function automatic logic cache_fits(int unsigned entries, int unsigned ways);
     return (entries >= ways) && (entries <= 4096) && ((entries & (entries - 1)) == 0) &&
            (ways >= 2) && (ways <= 64) && ((ways & (ways - 1)) == 0);
   endfunction
-  if (Cfg.NumPorts != 1) begin : g_bad_ports
-    $error("NumPorts: this version has one request port");
+  if ((Cfg.NumPorts < 1) || (Cfg.NumPorts > 4)) begin : g_bad_ports
+    $error("NumPorts must be 1 to 4");
   end
   if ((Contexts < 2) || (Contexts & (Contexts - 1)) != 0 || (4 * Contexts > Cfg.NumSpaces)) begin : g_bad_contexts
     $error("NumContexts must be a power of two, 2 or more, and 4*NumContexts at most NumSpaces");
@@ -107,6 +110,9 @@ module vmmu_top
   if (Cfg.SegmentAtL1 > 1) begin : g_bad_placement
     $error("SegmentAtL1 must be 0 or 1");
   end
+  if ((Cfg.SegmentAtL1 != 0) && (Cfg.NumPorts != 1)) begin : g_bad_placement_ports
+    $error("SegmentAtL1 must be 0 with more than one request port");
+  end
   if ((Cfg.NumWalks < 1) || (Cfg.NumWalks > 16) || (Cfg.NumWalks & (Cfg.NumWalks - 1)) != 0) begin : g_bad_walks
     $error("NumWalks must be a power of two, 1 to 16");
   end
@@ -120,81 +126,84 @@ module vmmu_top
     $error("LogQueue must be 4 or more with Prl or Epml");
   end
 
-  // ---------------------------------------------------------------- lookup
+  // ---------------------------------------------------------------- ports: lookup, misses, answers
   ctx_live_t [Contexts-1:0] live;
-  req_t  req;
-  logic  accept, hit, miss, queue_full, rsp_ready, bank_ready, bypass, freeze, skip_guest, skip_host;
-  rsp_t  hit_rsp;
-  miss_t missed;
-  logic  walk_fill_valid, fill_valid, drop, inv_flush, space_flush, fractured;
-  fill_t walk_fill, fill;
+  logic  bank_ready, bypass, freeze, skip_guest, skip_host;
+  logic  drop, inv_flush, space_flush, cover_valid, mark;  // cover_valid: an invalidation arrives
   logic [63:12] drop_page;
   // Retired address-space numbers: requests in flight are kept from the caches, then the caches are swept.
-  logic inert, sweep_l1, sweep_l1_force, sweep_l1_ready, sweep_l2, sweep_l2_ready;
+  logic inert, sweep_l1, sweep_l1_force, sweep_l2, sweep_l2_ready;
+  logic [Ports-1:0] sweep_l1_ready;
   logic [L1SetBits-1:0] sweep_l1_set;
   logic [L2SetBits-1:0] sweep_l2_set;
   logic [2**SpaceWidth-1:0] sweep_spaces;
-  ctx_live_t req_live;
-  regs_t live_regs;  // of the request's context
-
-  assign req            = req_i[0];
-  assign req_live       = live[CtxBits'(req.ctx)];
-  assign req_ready_o[0] = bank_ready && rsp_ready && !queue_full;
-  assign accept         = req_valid_i[0] && req_ready_o[0];
-
-  vmmu_l1_tlb #(.Cfg(Cfg)) u_l1_tlb (
-      .clk_i, .rst_ni,
-      .req_valid_i(accept), .req_i(req), .live_i(req_live), .bypass_i(bypass),
-      .hit_o(hit), .hit_rsp_o(hit_rsp), .miss_o(miss), .miss_data_o(missed),
-      .fill_valid_i(fill_valid), .fill_i(fill),
-      .drop_i(drop), .drop_page_i(drop_page), .flush_i(inv_flush || space_flush),
-      .sweep_i(sweep_l1), .sweep_force_i(sweep_l1_force), .sweep_set_i(sweep_l1_set), .sweep_spaces_i(sweep_spaces),
-      .sweep_ready_o(sweep_l1_ready), .fractured_o(fractured)
-  );
-
-  // ISCA 2013's placement: a guest segment with nothing below it answers like an L1 hit. The rest is for the head of
-  // the miss queue, here as elsewhere.
-  logic at_l1;
-  rsp_t at_l1_rsp;
-  if (Cfg.SegmentAtL1 != 0) begin : g_at_l1
-    logic answers, native;
-    seg_result_t unused_guest;
-    seg_match_t unused_vmm;
-    logic [Lanes-1:0][IndexWidth-1:0] unused_index;
-    fill_t unused_fill;
-    logic [1:0] unused_checks, unused_filter_hits;
-    vmmu_dual_check #(.Cfg(Cfg)) u_at_l1 (
-        .clk_i, .rst_ni, .valid_i(accept), .miss_i(missed), .regs_i(live_regs),
-        .guest_o(unused_guest), .vmm_o(unused_vmm), .vmm_index_o(unused_index),
-        .answers_o(answers), .native_o(native), .rsp_o(at_l1_rsp), .fill_o(unused_fill),
-        .checks_o(unused_checks), .filter_hits_o(unused_filter_hits)
+  logic [2*Contexts-1:0] hold;
+  regs_t live_regs;  // of the context of a request; only with SegmentAtL1
+  logic  [Ports-1:0] accept, hit, at_l1, answer, answer_bank, fractured, rsp_covered;
+  logic  [Ports-1:0][CtxWidth-1:0] accept_ctx, answer_ctx;
+  fault_e [Ports-1:0] answer_fault;
+  logic  [Ports-1:0] heads_valid, head_take, again_valid, again_ready;
+  miss_t [Ports-1:0] heads, again;
+  logic  [Ports-1:0] early_to, early_fill_to, rsp_early_ready, fill_early_ready, walk_to, walk_fill_to;
+  logic  [Ports-1:0][$clog2(Answers+1)-1:0] waiting;
+  logic  early_bank, walk_valid, walk_bank, walk_covered;
+  logic  [Ports-1:0] fill_ports;  // that the fill of a walk goes to
+  logic  [PortWidth-1:0] walk_port;
+  rsp_t  early_rsp, walk_rsp;
+  fill_t early_fill, walk_fill;
+  for (genvar p = 0; p < Ports; p++) begin : g_port
+    vmmu_port #(.Cfg(Cfg), .Port(p)) u_port (
+        .clk_i, .rst_ni,
+        .req_valid_i(req_valid_i[p]), .req_ready_o(req_ready_o[p]), .req_i(req_i[p]),
+        .rsp_valid_o(rsp_valid_o[p]), .rsp_ready_i(rsp_ready_i[p]), .rsp_o(rsp_o[p]), .rsp_bank_o(answer_bank[p]),
+        .ready_i(bank_ready), .bypass_i(bypass), .live_i(live), .regs_i(live_regs),
+        .again_valid_i(again_valid[p]), .again_ready_o(again_ready[p]), .again_i(again[p]),
+        .head_valid_o(heads_valid[p]), .head_ready_i(head_take[p]), .head_o(heads[p]),
+        .uncache_i(`VMMU_MUT(80, cover_valid, 1'b0) || inert), .hold_i(hold),
+        .early_valid_i(early_to[p]), .early_i(early_rsp), .early_bank_i(early_bank), .early_ready_o(rsp_early_ready[p]),
+        .walk_valid_i(walk_to[p]), .walk_i(walk_rsp), .walk_bank_i(walk_bank), .walk_covered_i(walk_covered),
+        .waiting_o(waiting[p]),
+        .walk_fill_valid_i(walk_fill_to[p]), .walk_fill_i(walk_fill),
+        .early_fill_valid_i(early_fill_to[p]), .early_fill_i(early_fill), .early_fill_ready_o(fill_early_ready[p]),
+        .fill_clear_i(cover_valid || inert),
+        .drop_i(drop), .drop_page_i(drop_page), .flush_i(inv_flush || space_flush),
+        .sweep_i(sweep_l1), .sweep_force_i(sweep_l1_force), .sweep_set_i(sweep_l1_set), .sweep_spaces_i(sweep_spaces),
+        .sweep_ready_o(sweep_l1_ready[p]), .fractured_o(fractured[p]),
+        .mark_i(mark), .covered_o(rsp_covered[p]),
+        .accept_o(accept[p]), .hit_o(hit[p]), .at_l1_o(at_l1[p])
     );
-    assign at_l1 = miss && answers && native;
-  end else begin : g_behind_l1
-    logic unused_regs;
-    assign unused_regs = ^live_regs;
-    assign at_l1     = 1'b0;
-    assign at_l1_rsp = '0;
+    assign accept_ctx[p] = req_i[p].ctx;
+    assign answer[p]     = rsp_valid_o[p] && rsp_ready_i[p];
+    assign answer_ctx[p] = rsp_o[p].ctx;
+    assign answer_fault[p] = rsp_o[p].fault.kind;
   end
 
-  // ---------------------------------------------------------------- misses and walks
+  // ---------------------------------------------------------------- the next miss: the ports take turns
   logic  head_valid, head_ready, head_taken;
-  logic [2*Contexts-1:0] hold;
   miss_t head;
-  logic cover_valid;  // an invalidation arrives
-  vmmu_miss_queue #(.Depth(Cfg.MissQueue), .Contexts(Contexts)) u_miss_queue (
-      .clk_i, .rst_ni,
-      .push_i(miss && !at_l1), .miss_i(missed), .full_o(queue_full),
-      .valid_o(head_valid), .ready_i(head_taken), .miss_o(head),
-      .uncache_i(`VMMU_MUT(80, cover_valid, 1'b0) || inert), .hold_i(hold)
-  );
+  logic [PortWidth-1:0] turn_q;  // the port served last
+  always_comb begin
+    head_valid = |heads_valid;
+    head       = heads[0];
+    for (int p = Ports - 1; p >= 0; p--) if (heads_valid[p]) head = heads[p];
+    for (int p = Ports - 1; p >= 0; p--) begin
+      if (heads_valid[p] && `VMMU_MUT(237, PortWidth'(p) > turn_q, 1'b0)) head = heads[p];
+    end
+  end
+  always_comb begin
+    for (int unsigned p = 0; p < Ports; p++) head_take[p] = head_taken && (head.port == PortWidth'(p));
+  end
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) turn_q <= '0;
+    else if (head_valid && head_taken) turn_q <= head.port;
+  end
 
   // ---------------------------------------------------------------- segments
   regs_t head_regs;
   seg_result_t head_guest;
   seg_match_t head_vmm;
   logic [Lanes-1:0][IndexWidth-1:0] head_vmm_index;
-  logic seg_answers, seg_valid, seg_ready, seg_rsp_ready, seg_fill_ready, unused_native;
+  logic seg_answers, seg_valid, seg_ready, unused_native;
   rsp_t seg_rsp;
   fill_t seg_fill;
   logic [1:0] head_checks, head_filter_hits;
@@ -207,10 +216,13 @@ module vmmu_top
   logic seg_logs;  // the page-reference log has a record of what the segments answer
   assign seg_logs = head_regs.ctrl[CtrlPrlEn] && !head.held;
   // ---------------------------------------------------------------- L2
-  logic cover_all, l2_missed, l2_hit, l2_bank, early_ready, early_valid;
+  logic cover_all, l2_missed, l2_hit, l2_bank, early_valid;
   logic walk_from_valid, walk_from_ready, walk_from_answered;
   logic walk_from_covered, l2_covered, l2_fractured;
+  logic walk_fill_valid;
   logic [CtxWidth-1:0] cover_ctx;
+  logic [PortWidth-1:0] l2_port, early_port;
+  logic [Ports-1:0] early_ready;
   miss_t walk_from;
   rsp_t  l2_rsp;
   fill_t l2_fill;
@@ -222,12 +234,14 @@ module vmmu_top
       .head_valid_i(head_valid), .head_ready_o(head_ready), .head_i(head), .head_la57_i(head_regs.ctrl[CtrlLa57]),
       .head_answered_i(seg_answers), .head_guest_i(head_guest), .head_vmm_i(head_vmm),
       .head_vmm_index_i(head_vmm_index), .live_i(live), .bypass_i(bypass),
-      .hit_o(l2_hit), .hit_ready_i(early_ready), .hit_rsp_o(l2_rsp), .hit_bank_o(l2_bank), .hit_fill_o(l2_fill),
+      .hit_o(l2_hit), .hit_ready_i(early_ready[PortBits'(l2_port)]), .hit_rsp_o(l2_rsp), .hit_bank_o(l2_bank),
+      .hit_port_o(l2_port), .hit_fill_o(l2_fill),
       .missed_o(l2_missed),
       .miss_valid_o(walk_from_valid), .miss_ready_i(walk_from_ready), .miss_o(walk_from),
       .miss_answered_o(walk_from_answered), .miss_covered_o(walk_from_covered), .miss_guest_o(walk_from_guest),
       .miss_vmm_o(walk_from_vmm), .miss_vmm_index_o(walk_from_index),
-      .fill_valid_i(`VMMU_MUT(107, walk_fill_valid, fill_valid)), .fill_i(`VMMU_MUT(107, walk_fill, fill)),
+      .fill_valid_i(`VMMU_MUT(107, walk_fill_valid, walk_fill_valid || (|early_fill_to))),
+      .fill_i(`VMMU_MUT(107, walk_fill, walk_fill_valid ? walk_fill : early_fill)),
       .cover_valid_i(cover_valid || inert), .cover_all_i(cover_all || inert), .cover_ctx_i(cover_ctx),
       .covered_o(l2_covered), .drop_i(drop), .drop_page_i(drop_page), .flush_i(inv_flush || space_flush),
       .sweep_i(sweep_l2), .sweep_set_i(sweep_l2_set), .sweep_spaces_i(sweep_spaces), .sweep_ready_o(sweep_l2_ready),
@@ -236,21 +250,24 @@ module vmmu_top
 
   // What the segments or the L2 answer never waits for the walker, nor the walker for them. They share one way out, and
   // the L2's answer is the older one.
-  assign early_ready = seg_rsp_ready && seg_fill_ready;
-  assign early_valid = (l2_hit && early_ready) || seg_valid;
-  assign seg_ready  = early_ready && !l2_hit;
-  assign seg_valid  = head_valid && seg_answers && seg_ready;
-  assign head_taken = seg_answers ? seg_ready : head_ready;
-
-  // With SegmentAtL1 an address in a segment needs no entry.
-  vmmu_fill_port u_fill_port (
-      .clk_i, .rst_ni,
-      .walk_valid_i(walk_fill_valid), .walk_i(walk_fill),
-      .seg_valid_i(early_valid && (l2_hit || (head.cacheable && !bypass && (Cfg.SegmentAtL1 == 0)))),
-      .seg_i(l2_hit ? l2_fill : seg_fill),
-      .seg_ready_o(seg_fill_ready), .clear_i(cover_valid || inert),
-      .fill_valid_o(fill_valid), .fill_o(fill)
-  );
+  assign early_ready = rsp_early_ready & fill_early_ready;
+  assign early_port  = l2_hit ? l2_port : head.port;
+  assign early_rsp   = l2_hit ? l2_rsp : seg_rsp;
+  assign early_bank  = l2_hit ? l2_bank : head.bank;
+  assign early_fill  = l2_hit ? l2_fill : seg_fill;
+  assign early_valid = (l2_hit && early_ready[PortBits'(l2_port)]) || seg_valid;
+  assign seg_ready   = early_ready[PortBits'(head.port)] && !l2_hit;
+  assign seg_valid   = head_valid && seg_answers && seg_ready;
+  assign head_taken  = seg_answers ? seg_ready : head_ready;
+  always_comb begin
+    for (int unsigned p = 0; p < Ports; p++) begin
+      early_to[p] = early_valid && (early_port == PortWidth'(p));
+      // With SegmentAtL1 an address in a segment needs no entry.
+      early_fill_to[p] = early_to[p] && (l2_hit || (head.cacheable && !bypass && (Cfg.SegmentAtL1 == 0)));
+      walk_to[p]       = walk_valid && (walk_port == PortWidth'(p));
+      walk_fill_to[p]  = walk_fill_valid && fill_ports[p];
+    end
+  end
 
   logic [CtxWidth-1:0] regs_ctx, log_ctx, ev_ctx;
   logic regs_bank, walk_mem_valid, walk_keep_time, walk_rsp_valid, timeout_valid, timeout_ready;
@@ -266,27 +283,38 @@ module vmmu_top
   logic [Cfg.NumWalks-1:0] quarantined, active;
   logic [Cfg.NumWalks-1:0][CtxWidth-1:0] active_ctx;
   log_room_t pml_room, epml_room;
-  logic walk_valid, walk_bank, walk_covered, covered_live;
+  logic covered_live;
   log_ops_t log_ops;
   log_record_t log_record;
   logic [8:0] epml_slot;
-  rsp_t walk_rsp;
   walk_mode_e ev_mode;
   logic ev_start, ev_restart, ev_timeout, ev_nested, ev_bitmap, ev_check, ev_filter_hit;
   walk_used_t ev_cache_hit, ev_cache_miss;
-  logic [$clog2(Answers+1)-1:0] waiting;
   logic walk_room;
-  // Answers that wait, walks in flight, and one more must fit.
+  // At its port, answers that wait, walks in flight, and one more must fit.
   always_comb begin
-    automatic int unsigned owed = 32'(waiting);
+    automatic int unsigned owed = 32'(waiting[PortBits'(walk_from.port)]);
     for (int unsigned i = 0; i < Cfg.NumWalks; i++) if (active[i]) owed = owed + 1;
     walk_room = owed < Answers;
   end
 
+  // ---------------------------------------------------------------- requests that wait for the walk of another one
+  logic joins, walk_takes, begun;
+  logic [WalkBits-1:0] begun_slot, done_slot;
+  assign walk_from_ready = walk_takes || joins;
+  vmmu_merge #(.Cfg(Cfg)) u_merge (
+      .clk_i, .rst_ni,
+      .miss_valid_i(walk_from_valid && !walk_from_answered), .miss_i(walk_from), .joins_o(joins),
+      .begun_i(begun), .begun_slot_i(begun_slot),
+      .done_i(walk_valid), .done_fills_i(walk_fill_valid), .done_slot_i(done_slot), .done_ports_o(fill_ports),
+      .cover_i(cover_valid || inert),
+      .again_valid_o(again_valid), .again_ready_i(again_ready), .again_o(again)
+  );
+
   vmmu_walker #(.Cfg(Cfg)) u_walker (
       .clk_i, .rst_ni,
-      .miss_valid_i(walk_from_valid), .miss_ready_o(walk_from_ready), .miss_i(walk_from),
-      .miss_covered_i(walk_from_covered), .miss_answered_i(walk_from_answered), .miss_guest_i(walk_from_guest),
+      .miss_valid_i(walk_from_valid), .miss_ready_o(walk_takes), .miss_i(walk_from),
+      .miss_covered_i(walk_from_covered), .miss_answered_i(walk_from_answered || joins), .miss_guest_i(walk_from_guest),
       .miss_vmm_i(walk_from_vmm), .miss_vmm_index_i(walk_from_index),
       .regs_ctx_o(regs_ctx), .regs_bank_o(regs_bank), .regs_i(regs),
       .mem_valid_o(walk_mem_valid), .mem_keep_time_o(walk_keep_time), .mem_req_o(walk_mem_req),
@@ -295,7 +323,8 @@ module vmmu_top
       .quarantined_i(quarantined),
       .log_ctx_o(log_ctx), .pml_i(pml_room), .epml_i(epml_room), .epml_slot_i(epml_slot), .log_ops_o(log_ops),
       .log_record_o(log_record),
-      .rsp_valid_o(walk_valid), .rsp_o(walk_rsp), .rsp_bank_o(walk_bank), .rsp_covered_o(walk_covered),
+      .rsp_valid_o(walk_valid), .rsp_o(walk_rsp), .rsp_bank_o(walk_bank), .rsp_port_o(walk_port),
+      .rsp_covered_o(walk_covered),
       .rsp_room_i(walk_room),
       .fill_valid_o(walk_fill_valid), .fill_o(walk_fill),
       .cover_valid_i(cover_valid || inert), .cover_all_i(cover_all || inert), .cover_ctx_i(cover_ctx),
@@ -305,6 +334,7 @@ module vmmu_top
       .ev_check_o(ev_check), .ev_filter_hit_o(ev_filter_hit), .ev_ctx_o(ev_ctx), .ev_nested_o(ev_nested),
       .ev_bitmap_o(ev_bitmap),
       .ev_cache_hit_o(ev_cache_hit), .ev_cache_miss_o(ev_cache_miss),
+      .begun_o(begun), .begun_slot_o(begun_slot), .done_slot_o(done_slot),
       .active_o(active), .active_ctx_o(active_ctx)
   );
 
@@ -344,21 +374,6 @@ module vmmu_top
       .mem_req_valid_o, .mem_req_ready_i, .mem_req_o, .mem_rsp_valid_i, .mem_rsp_i
   );
 
-  // ---------------------------------------------------------------- answers
-  logic answer, answer_bank, rsp_covered, mark;
-  assign answer = rsp_valid_o[0] && rsp_ready_i[0];
-  vmmu_response #(.Depth(Answers)) u_response (
-      .clk_i, .rst_ni,
-      .hit_valid_i(hit || at_l1), .hit_i(at_l1 ? at_l1_rsp : hit_rsp), .hit_bank_i(req_live.bank),
-      .ready_o(rsp_ready),
-      .seg_valid_i(early_valid), .seg_i(l2_hit ? l2_rsp : seg_rsp), .seg_bank_i(l2_hit ? l2_bank : head.bank),
-      .seg_ready_o(seg_rsp_ready),
-      .walk_valid_i(walk_valid), .walk_i(walk_rsp), .walk_bank_i(walk_bank), .walk_covered_i(walk_covered),
-      .waiting_o(waiting),
-      .rsp_valid_o(rsp_valid_o[0]), .rsp_ready_i(rsp_ready_i[0]), .rsp_o(rsp_o[0]), .rsp_bank_o(answer_bank),
-      .mark_i(mark), .covered_o(rsp_covered)
-  );
-
   // ---------------------------------------------------------------- contexts and invalidation
   logic inv_ctx_valid, inv_ctx_load, inv_ctx_done, inv_ctx_bad, space_valid, space_done;
   logic [CtxWidth-1:0] inv_ctx;
@@ -388,13 +403,13 @@ module vmmu_top
       .space_op_o(space_op), .space_valid_o(space_valid), .space_done_i(space_done),
       .space_valid_i(spaces_valid), .space_i(spaces), .gspace_i(gspaces),
       .live_o(live), .walk_ctx_i(regs_ctx), .walk_bank_i(regs_bank), .walk_regs_o(bank_regs),
-      .req_ctx_i(req.ctx), .req_regs_o(live_regs),
+      .req_ctx_i(req_i[0].ctx), .req_regs_o(live_regs),
       .head_ctx_i(head.req.ctx), .head_bank_i(head.bank), .head_regs_o(head_regs),
       .switch_o(switched), .switch_ctx_o(switch_ctx), .switch_bank_o(switch_bank), .switch_guest_o(switch_guest),
       .switch_regs_o(switch_regs), .shadow_o(shadow_on), .virt_o(virt_on), .hold_i(hold),
       .log_o(log_set), .old_bank_busy_o(old_bank_busy),
-      .accept_i(accept), .accept_ctx_i(req.ctx),
-      .answer_i(answer), .answer_ctx_i(rsp_o[0].ctx), .answer_bank_i(answer_bank)
+      .accept_i(accept), .accept_ctx_i(accept_ctx),
+      .answer_i(answer), .answer_ctx_i(answer_ctx), .answer_bank_i(answer_bank)
   );
 
   logic sweep_start, sweep_done;
@@ -407,7 +422,7 @@ module vmmu_top
   );
   vmmu_sweep #(.L1Sets(L1Sets), .L2Sets(L2Sets)) u_sweep (
       .clk_i, .rst_ni, .start_i(sweep_start), .abort_i(space_flush), .done_o(sweep_done),
-      .l1_valid_o(sweep_l1), .l1_force_o(sweep_l1_force), .l1_set_o(sweep_l1_set), .l1_ready_i(sweep_l1_ready),
+      .l1_valid_o(sweep_l1), .l1_force_o(sweep_l1_force), .l1_set_o(sweep_l1_set), .l1_ready_i(&sweep_l1_ready),
       .l2_valid_o(sweep_l2), .l2_set_o(sweep_l2_set), .l2_ready_i(sweep_l2_ready)
   );
 
@@ -433,11 +448,11 @@ module vmmu_top
       .rsp_valid_o(inv_rsp_valid_o), .rsp_error_o(inv_rsp_error_o), .rsp_id_o(inv_rsp_id_o), .live_i(live),
       .shadow_i(shadow_on), .sync_full_i(sync_full), .sync_push_o(sync_push), .sync_req_o(sync_new),
       .sync_valid_i(sync_valid), .sync_take_o(sync_take), .sync_req_i(sync_done),
-      .drop_o(drop), .drop_page_o(drop_page), .flush_o(inv_flush), .fractured_i(fractured || l2_fractured),
+      .drop_o(drop), .drop_page_o(drop_page), .flush_o(inv_flush), .fractured_i((|fractured) || l2_fractured),
       .ctx_valid_o(inv_ctx_valid), .ctx_load_o(inv_ctx_load), .ctx_o(inv_ctx), .ctx_cr3_o(inv_cr3),
       .ctx_op_o(inv_op), .ctx_done_i(inv_ctx_done), .ctx_bad_i(inv_ctx_bad),
       .cover_valid_o(cover_valid), .cover_all_o(cover_all), .cover_ctx_o(cover_ctx),
-      .mark_o(mark), .covered_i(covered_live || rsp_covered || l2_covered),
+      .mark_o(mark), .covered_i(covered_live || (|rsp_covered) || l2_covered),
       .old_bank_busy_i(old_bank_busy)
   );
 
@@ -487,12 +502,12 @@ module vmmu_top
 
   vmmu_counters #(.Cfg(Cfg)) u_counters (
       .clk_i, .rst_ni, .freeze_i(freeze), .skip_guest_i(skip_guest), .skip_host_i(skip_host), .virt_i(virt_on),
-      .accept_i(accept), .hit_i(hit), .at_l1_i(at_l1), .accept_ctx_i(req.ctx),
-      .answer_i(answer), .answer_fault_i(rsp_o[0].fault.kind), .answer_ctx_i(rsp_o[0].ctx),
-      .merged_i(1'b0), .merged_ctx_i('0),  // every request walks for itself
+      .accept_i(accept), .hit_i(hit), .at_l1_i(at_l1), .accept_ctx_i(accept_ctx),
+      .answer_i(answer), .answer_fault_i(answer_fault), .answer_ctx_i(answer_ctx),
+      .merged_i(joins), .merged_ctx_i(walk_from.req.ctx),
       .head_i(head_valid && head_taken), .head_answered_i(seg_answers), .head_checks_i(head_checks),
       .head_filter_hits_i(head_filter_hits), .head_ctx_i(head.req.ctx),
-      .l2_hit_i(l2_hit && early_ready), .l2_miss_i(l2_missed), .l2_ctx_i(l2_rsp.ctx),
+      .l2_hit_i(l2_hit && early_ready[PortBits'(l2_port)]), .l2_miss_i(l2_missed), .l2_ctx_i(l2_rsp.ctx),
       .start_i(ev_start), .mode_i(ev_mode), .restart_i(ev_restart),
       .guest_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && !ev_nested && !ev_bitmap),
       .nested_ref_i(walk_mem_valid && (walk_mem_req.op == MemRead) && ev_nested),
@@ -511,5 +526,4 @@ module vmmu_top
   logic starts_held;
   assign starts_held = head_valid && head_ready && hold[{CtxBits'(head.req.ctx), head.bank}];
   `VMMU_ASSERT(HeldMissDoesNotStart_A, !starts_held)
-  `VMMU_ASSERT(RequestContextExists_A, req_valid_i[0] |-> 32'(req.ctx) < Contexts)
 endmodule

@@ -11,7 +11,9 @@ module vmmu_walker
   import vmmu_int_pkg::*;
   import vmmu_h3_pkg::*;
 #(
-    parameter cfg_t Cfg = preset_cfg(PresetServer)
+    parameter cfg_t Cfg = preset_cfg(PresetServer),
+    localparam int unsigned Slots = Cfg.NumWalks,
+    localparam int unsigned SlotWidth = (Slots > 1) ? $clog2(Slots) : 1
 ) (
     input  logic     clk_i,
     input  logic     rst_ni,
@@ -50,6 +52,7 @@ module vmmu_walker
     output logic     rsp_valid_o,
     output rsp_t     rsp_o,
     output logic     rsp_bank_o,
+    output logic [PortWidth-1:0] rsp_port_o,
     output logic     rsp_covered_o,    // the walk was in flight when the latest invalidation arrived
     input  logic     rsp_room_i,       // one more walk may start
     output logic     fill_valid_o,
@@ -76,12 +79,13 @@ module vmmu_walker
     output logic     ev_bitmap_o,          // it is for a segment's bitmap
     output walk_used_t ev_cache_hit_o,     // the walk used what a cache found; it asked, and there was nothing to use
     output walk_used_t ev_cache_miss_o,
+    // slots: a walk begins for miss_i; the one that answers ends
+    output logic     begun_o,
+    output logic [SlotWidth-1:0] begun_slot_o,
+    output logic [SlotWidth-1:0] done_slot_o,
     output logic [Cfg.NumWalks-1:0] active_o,
     output logic [Cfg.NumWalks-1:0][CtxWidth-1:0] active_ctx_o
 );
-  localparam int unsigned Slots = Cfg.NumWalks;
-  localparam int unsigned SlotWidth = (Slots > 1) ? $clog2(Slots) : 1;
-
   logic [Slots-1:0] active_q, parked_q, noinsert_q, covered_q;
   logic [CtxWidth-1:0] ctx_q [Slots];  // of the slot's request, for all slots at once; the rest is RAM
   miss_t    miss_q [Slots];
@@ -391,6 +395,10 @@ module vmmu_walker
 
   assign rsp_valid_o   = step_valid_q && done;
   assign rsp_bank_o    = step_miss_q.bank;
+  assign rsp_port_o    = step_miss_q.port;
+  assign begun_o       = begun;
+  assign begun_slot_o  = sel_slot;
+  assign done_slot_o   = slot_q;
   assign rsp_covered_o = covered_q[slot_q];
 
   // A walk that faulted inserts nothing, nor does one that an invalidation covered.

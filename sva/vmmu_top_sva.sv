@@ -1,6 +1,7 @@
 `include "vmmu_macros.svh"
 
-// Handshake claims at the ports of vmmu_top. Those about inputs are what the MMU asks of its surroundings.
+// Handshake claims at the ports of vmmu_top that exist once. Those about inputs are what the MMU asks of its
+// surroundings.
 module vmmu_top_sva
   import vmmu_pkg::*;
 #(
@@ -8,12 +9,6 @@ module vmmu_top_sva
 ) (
     input logic     clk_i,
     input logic     rst_ni,
-    input logic     req_valid_i,
-    input logic     req_ready_o,
-    input req_t     req_i,
-    input logic     rsp_valid_o,
-    input logic     rsp_ready_i,
-    input rsp_t     rsp_o,
     input logic     mem_req_valid_o,
     input logic     mem_req_ready_i,
     input mem_req_t mem_req_o,
@@ -28,10 +23,6 @@ module vmmu_top_sva
   localparam int unsigned Ids = 2 ** IdWidth;
 
   // Valid never waits for ready, and what is offered stays until it is taken.
-  `VMMU_ASSERT(RequestIsHeld_A,
-               $past(req_valid_i && !req_ready_o && rst_ni) |-> req_valid_i && $stable(req_i))
-  `VMMU_ASSERT(ResponseIsHeld_A,
-               $past(rsp_valid_o && !rsp_ready_i && rst_ni) |-> rsp_valid_o && $stable(rsp_o))
   `VMMU_ASSERT(MemoryRequestIsHeld_A,
                $past(mem_req_valid_o && !mem_req_ready_i && rst_ni) |-> mem_req_valid_o && $stable(mem_req_o))
 
@@ -39,28 +30,6 @@ module vmmu_top_sva
   logic beyond_build;
   assign beyond_build = |(mem_req_o.addr >> Cfg.PaBits);
   `VMMU_ASSERT(MemoryAddressIsInsideBuild_A, mem_req_valid_o |-> !beyond_build)
-
-  // Every request is answered once: ids out, ids back.
-  logic [Ids-1:0] outstanding_q;
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      outstanding_q <= '0;
-    end else begin
-      if (rsp_valid_o && rsp_ready_i) outstanding_q[rsp_o.id] <= 1'b0;
-      if (req_valid_i && req_ready_o) outstanding_q[req_i.id] <= 1'b1;
-    end
-  end
-  `VMMU_ASSERT(RequestIdIsNotReused_A, req_valid_i && req_ready_o |-> !outstanding_q[req_i.id])
-  `VMMU_ASSERT(ResponseWasAskedFor_A, rsp_valid_o |-> outstanding_q[rsp_o.id])
-
-  // A fault carries no translation source but a walk, and its kind is one that this version has.
-  `VMMU_ASSERT(FaultsComeFromWalks_A,
-               rsp_valid_o && (rsp_o.fault.kind != FaultNone) |-> rsp_o.source == SrcWalk)
-  logic known_fault;
-  assign known_fault = rsp_o.fault.kind inside {FaultNone, FaultPage, FaultNonCanonical, FaultEptViolation,
-                                                FaultEptMisconfig, FaultVsegExit, FaultSegment, FaultPmlFull,
-                                                FaultEpmlFull, FaultShadowMiss, FaultBus};
-  `VMMU_ASSERT(FaultKindExists_A, rsp_valid_o |-> known_fault)
 
   // One acknowledgement for each invalidation.
   logic [Ids-1:0] invalidating_q;
@@ -80,8 +49,7 @@ module vmmu_top_sva
 endmodule
 
 bind vmmu_top vmmu_top_sva #(.Cfg(Cfg)) u_sva (
-    .clk_i, .rst_ni, .req_valid_i(req_valid_i[0]), .req_ready_o(req_ready_o[0]), .req_i(req_i[0]),
-    .rsp_valid_o(rsp_valid_o[0]), .rsp_ready_i(rsp_ready_i[0]), .rsp_o(rsp_o[0]),
+    .clk_i, .rst_ni,
     .mem_req_valid_o, .mem_req_ready_i, .mem_req_o, .mem_rsp_valid_i, .mem_rsp_i,
     .inv_req_valid_i, .inv_req_ready_o, .inv_req_i, .inv_rsp_valid_o, .inv_rsp_id_o
 );

@@ -75,7 +75,9 @@ int replay(const ReplayOptions& options) {
   const auto read = read_trace(options.trace, options.limit);
   if (const auto* error = std::get_if<InputError>(&read)) return unusable(error->message);
   const Trace& trace = std::get<Trace>(read);
-  const MakeEngine make = [&options] { return make_engine(options.engine, options.rtl); };
+  RtlChoice rtl = options.rtl;
+  rtl.ports = PortChoice::ByOperation;  // as a core has it
+  const MakeEngine make = [&options, &rtl] { return make_engine(options.engine, rtl); };
   if (const std::string obstacle = find_obstacle(make, cases, trace); !obstacle.empty()) return unusable(obstacle);
   if (!options.out.empty()) {
     if (const std::string error = make_folder(options.out); !error.empty()) return unusable(error);

@@ -33,6 +33,7 @@ struct RtlChoice {
   std::string wave_file;   // empty: none
   bool axi = false;        // behind its AXI4 master
   std::uint64_t seed = 1;  // of unreset state, and of the trouble behind AXI4
+  PortChoice ports = PortChoice::First;
 };
 
 // The engine that was asked for. Throws std::runtime_error when this build does not have it.

@@ -34,6 +34,7 @@ std::unique_ptr<Engine> make_engine(const EngineChoice& choice, const RtlChoice&
   options.wave_file = rtl.wave_file;
   options.axi = rtl.axi;
   options.seed = rtl.seed;
+  options.ports = rtl.ports;
   if (choice.engine == "rtl") return make_rtl_engine(options);
   if (choice.engine == "both") return make_lockstep_engine(options);
   if (rtl.axi) throw std::runtime_error("--axi needs the RTL: --engine rtl or both");

@@ -1,6 +1,7 @@
 // One Verilated vmmu_tb or vmmu_axi_tb of any preset: its ports as plain structs, its clock, its assertions, its wave.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,10 +13,12 @@
 
 namespace vmmu::tb {
 
+inline constexpr unsigned kMaxPorts = 4;  // request ports of any build
+
 // What the testbench drives. Field names and widths are those of vmmu_pkg.
 struct DeviceInputs {
   bool rst_n = false;
-  struct {
+  struct Request {
     bool valid = false;
     std::uint8_t ctx = 0;
     std::uint8_t id = 0;
@@ -24,8 +27,9 @@ struct DeviceInputs {
     bool user = false;
     bool ac = false;
     bool implicit = false;
-  } req;
-  bool rsp_ready = true;
+  };
+  std::array<Request, kMaxPorts> req;  // by port; those that the build lacks are of no use
+  std::array<bool, kMaxPorts> rsp_ready = {true, true, true, true};
   bool mem_req_ready = false;
   struct {
     bool valid = false;
@@ -54,8 +58,8 @@ struct DeviceInputs {
 
 // What the RTL drives, as it stands when the clock is about to rise.
 struct DeviceOutputs {
-  bool req_ready = false;
-  bool rsp_valid = false;
+  std::array<bool, kMaxPorts> req_ready = {};
+  std::array<bool, kMaxPorts> rsp_valid = {};
   struct Response {
     std::uint8_t ctx = 0;
     std::uint8_t id = 0;
@@ -72,7 +76,8 @@ struct DeviceOutputs {
     bool fault_gva_valid = false;
     std::uint64_t fault_addr = 0;
     bool operator==(const Response&) const = default;
-  } rsp;
+  };
+  std::array<Response, kMaxPorts> rsp;
   bool mem_req_valid = false;
   struct MemRequest {
     std::uint8_t op = 0;
@@ -127,8 +132,9 @@ class Device {
   DeviceInputs in;
   DeviceOutputs out;
 
-  virtual void settle() = 0;  // clock low, inputs applied; `out` is filled
-  virtual void tick() = 0;    // the rising edge
+  virtual unsigned ports() const = 0;  // request ports
+  virtual void settle() = 0;           // clock low, inputs applied; `out` is filled
+  virtual void tick() = 0;             // the rising edge
   // True once an assertion of the RTL has fired or $error was called; `why` gets its text. Clears it.
   virtual bool take_assertion(std::string& why) = 0;
 };

@@ -7,6 +7,7 @@
 #endif
 
 #include <stdexcept>
+#include <type_traits>
 
 #include "device/device.hpp"
 #include "device/rtl_messages.hpp"
@@ -51,6 +52,8 @@ class VerilatedDevice final : public Device {
     model_.reset();
   }
 
+  unsigned ports() const override { return kPorts; }
+
   void settle() override {
     enter();
     drive();
@@ -76,21 +79,27 @@ class VerilatedDevice final : public Device {
   }
 
  private:
+  static constexpr unsigned kPorts = std::extent_v<std::remove_reference_t<decltype(Model::req_id_i)>>;
+
   // Several devices may live in one thread, and Verilator reports to the context that was used last.
   void enter() { Verilated::threadContextp(&context_); }
 
   void drive() {
     Model& m = *model_;
     m.rst_ni = in.rst_n;
-    m.req_valid_i = in.req.valid;
-    m.req_ctx_i = in.req.ctx;
-    m.req_id_i = in.req.id;
-    m.req_gva_i = in.req.gva;
-    m.req_op_i = in.req.op;
-    m.req_user_i = in.req.user;
-    m.req_ac_i = in.req.ac;
-    m.req_implicit_i = in.req.implicit;
-    m.rsp_ready_i = in.rsp_ready;
+    m.req_valid_i = 0;
+    m.rsp_ready_i = 0;
+    for (unsigned p = 0; p < kPorts; ++p) {
+      m.req_valid_i |= in.req[p].valid << p;
+      m.req_ctx_i[p] = in.req[p].ctx;
+      m.req_id_i[p] = in.req[p].id;
+      m.req_gva_i[p] = in.req[p].gva;
+      m.req_op_i[p] = in.req[p].op;
+      m.req_user_i[p] = in.req[p].user;
+      m.req_ac_i[p] = in.req[p].ac;
+      m.req_implicit_i[p] = in.req[p].implicit;
+      m.rsp_ready_i |= in.rsp_ready[p] << p;
+    }
     drive_memory(m);
     drive_registers(m);
     m.inv_req_valid_i = in.inv.valid;
@@ -181,9 +190,11 @@ class VerilatedDevice final : public Device {
   void sample() {
     const Model& m = *model_;
     sample_axi(m);
-    out.req_ready = m.req_ready_o;
-    out.rsp_valid = m.rsp_valid_o;
-    if (out.rsp_valid) sample_response();
+    for (unsigned p = 0; p < kPorts; ++p) {
+      out.req_ready[p] = ((m.req_ready_o >> p) & 1) != 0;
+      out.rsp_valid[p] = ((m.rsp_valid_o >> p) & 1) != 0;
+      if (out.rsp_valid[p]) sample_response(p);
+    }
     out.mem_req_valid = m.mem_req_valid_o;
     if (out.mem_req_valid) {
       out.mem_req = {m.mem_req_op_o, m.mem_req_id_o, m.mem_req_addr_o, m.mem_req_wdata_o, m.mem_req_expected_o};
@@ -197,22 +208,23 @@ class VerilatedDevice final : public Device {
     out.irq_guest = m.irq_guest_o;
   }
 
-  void sample_response() {
+  void sample_response(unsigned p) {
     const Model& m = *model_;
-    out.rsp.ctx = m.rsp_ctx_o;
-    out.rsp.id = m.rsp_id_o;
-    out.rsp.source = m.rsp_source_o;
-    out.rsp.hpa = m.rsp_hpa_o;
-    out.rsp.size = m.rsp_size_o;
-    out.rsp.pat = m.rsp_pat_o;
-    out.rsp.emt = m.rsp_emt_o;
-    out.rsp.ipat = m.rsp_ipat_o;
-    out.rsp.fault_kind = m.rsp_fault_kind_o;
-    out.rsp.fault_code = m.rsp_fault_code_o;
-    out.rsp.fault_target = m.rsp_fault_target_o;
-    out.rsp.fault_gva = m.rsp_fault_gva_o;
-    out.rsp.fault_gva_valid = m.rsp_fault_gva_valid_o;
-    out.rsp.fault_addr = m.rsp_fault_addr_o;
+    DeviceOutputs::Response& r = out.rsp[p];
+    r.ctx = m.rsp_ctx_o[p];
+    r.id = m.rsp_id_o[p];
+    r.source = m.rsp_source_o[p];
+    r.hpa = m.rsp_hpa_o[p];
+    r.size = m.rsp_size_o[p];
+    r.pat = m.rsp_pat_o[p];
+    r.emt = m.rsp_emt_o[p];
+    r.ipat = m.rsp_ipat_o[p];
+    r.fault_kind = m.rsp_fault_kind_o[p];
+    r.fault_code = m.rsp_fault_code_o[p];
+    r.fault_target = m.rsp_fault_target_o[p];
+    r.fault_gva = m.rsp_fault_gva_o[p];
+    r.fault_gva_valid = m.rsp_fault_gva_valid_o[p];
+    r.fault_addr = m.rsp_fault_addr_o[p];
   }
 
 #if VM_TRACE_FST

@@ -61,7 +61,7 @@ std::unique_ptr<Memory> Rig::make_memory(const RigOptions& options) {
 void Rig::clear_inputs() {
   device_->in = DeviceInputs{};
   inv_waiting_.clear();
-  response_waited_ = false;
+  response_waited_.fill(false);
   run_alone_ = false;
 }
 
@@ -91,15 +91,23 @@ void Rig::cycle() {
   Device& d = *device_;
   memory_->drive(now_, d.in);
   if (axi_memory_ != nullptr) axil_.drive(d.in.axil);
-  d.in.rsp_ready = response_stall_ == 0 || random_() % 100 >= response_stall_;
+  for (unsigned port = 0; port < ports(); ++port) {
+    d.in.rsp_ready[port] = !hold_responses_[port] && (response_stall_ == 0 || random_() % 100 >= response_stall_);
+  }
   d.settle();
   memory_->sample(now_, d.in, d.out);
   sample_axi(true);
   if (on_cycle) on_cycle();
   if (axi_memory_ != nullptr) axil_.sample(d.in.axil, d.out.axil);
-  if (d.out.rsp_valid || response_waited_) sample_response();
+  for (unsigned port = 0; port < ports(); ++port) {
+    if (d.out.rsp_valid[port] || response_waited_[port]) sample_response(port);
+    if (d.in.req[port].valid && d.out.req_ready[port]) {
+      d.in.req[port].valid = false;
+      taken_[port] = now_;
+      if (on_request_taken) on_request_taken(port, now_);
+    }
+  }
   if (invalidation_pending() || d.out.inv_rsp_valid) sample_invalidation();
-  if (d.out.req_ready) d.in.req.valid = false;
   d.tick();
   ++now_;
   std::string why;
@@ -119,23 +127,26 @@ void Rig::until(Done done, const char* what) {
   } while (!done());
 }
 
-void Rig::sample_response() {
-  const DeviceOutputs& out = device_->out;
-  if (response_waited_ && !(out.rsp_valid && out.rsp == waited_)) {
-    errors_.push_back(fmt::format("cycle {}: response port: response to id {} changed before ready", now_, waited_.id));
+void Rig::sample_response(unsigned port) {
+  const bool valid = device_->out.rsp_valid[port];
+  const bool ready = device_->in.rsp_ready[port];
+  const DeviceOutputs::Response& rsp = device_->out.rsp[port];
+  if (response_waited_[port] && !(valid && rsp == waited_[port])) {
+    errors_.push_back(fmt::format("cycle {}: response port {}: response to id {} changed before ready", now_, port,
+                                  waited_[port].id));
   }
-  response_waited_ = out.rsp_valid && !device_->in.rsp_ready;
-  if (response_waited_) waited_ = out.rsp;
-  if (!out.rsp_valid || !device_->in.rsp_ready) return;
-  const Response response{out.rsp.ctx, out.rsp.id, static_cast<Source>(out.rsp.source), result_of(out.rsp), now_};
-  if (run_alone_ && response.id == alone_id_) {
+  response_waited_[port] = valid && !ready;
+  if (response_waited_[port]) waited_[port] = rsp;
+  if (!valid || !ready) return;
+  const Response response{rsp.ctx, rsp.id, static_cast<Source>(rsp.source), result_of(rsp), now_, port};
+  if (run_alone_ && port == alone_port_ && response.id == alone_id_) {
     run_alone_ = false;
     alone_ = response;
   } else if (on_response) {
     on_response(response);
   } else {
     errors_.push_back(
-        fmt::format("cycle {}: response port: response to id {} that nobody asked for", now_, response.id));
+        fmt::format("cycle {}: response port {}: response to id {} that nobody asked for", now_, port, response.id));
   }
 }
 
@@ -234,8 +245,8 @@ bool Rig::commit(unsigned ctx, const ContextRegs& regs, Reject* reject) {
   return true;
 }
 
-void Rig::present(const Access& access, std::uint8_t id) {
-  auto& r = device_->in.req;
+void Rig::present(const Access& access, std::uint8_t id, unsigned port) {
+  auto& r = device_->in.req[port];
   r.valid = true;
   r.ctx = static_cast<std::uint8_t>(access.ctx);
   r.id = id;
@@ -246,17 +257,18 @@ void Rig::present(const Access& access, std::uint8_t id) {
   r.implicit = access.implicit;
 }
 
-std::uint64_t Rig::send(const Access& access, std::uint8_t id) {
-  present(access, id);
-  until([&] { return !presented(); }, "acceptance of a request");
-  return now_ - 1;
+std::uint64_t Rig::send(const Access& access, std::uint8_t id, unsigned port) {
+  present(access, id, port);
+  until([&] { return !presented(port); }, "acceptance of a request");
+  return taken_[port];
 }
 
-Response Rig::run(const Access& access, std::uint64_t* accepted) {
+Response Rig::run(const Access& access, std::uint64_t* accepted, unsigned port) {
   run_alone_ = true;
   alone_id_ = 255;
+  alone_port_ = port;
   alone_.reset();
-  const std::uint64_t taken = send(access, alone_id_);
+  const std::uint64_t taken = send(access, alone_id_, port);
   if (accepted != nullptr) *accepted = taken;
   if (!alone_) until([&] { return alone_.has_value(); }, "response");
   return *alone_;

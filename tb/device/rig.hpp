@@ -30,6 +30,7 @@ struct Response {
   Source source = Source::L1;
   Result result;
   std::uint64_t cycle = 0;  // in which the response was valid (and taken)
+  unsigned port = 0;
 };
 
 // The device did not answer within the limit. The message says to what.
@@ -69,6 +70,8 @@ class Rig {
   SparseMem& words() { return words_; }
   const SparseMem& words() const { return words_; }
   void set_response_stall(unsigned percent) { response_stall_ = percent; }
+  // The requester of that port takes no answer while `on`.
+  void hold_responses(unsigned port, bool on) { hold_responses_[port] = on; }
 
   // Register port, until the response. Over AXI4-Lite a register of 64 bits takes two accesses, low word first.
   std::optional<std::uint64_t> read_register(std::uint32_t addr);  // empty: error reply
@@ -83,15 +86,20 @@ class Rig {
   // The registers alone, without COMMIT.
   void stage(unsigned ctx, const ContextRegs& regs);
 
-  // Presents a request in the cycles that follow, until it is taken; only when none is presented. The id is free.
-  void present(const Access& access, std::uint8_t id);
-  bool presented() const { return device_->in.req.valid; }  // and not taken yet
+  unsigned ports() const { return device_->ports(); }
+  // Presents a request in the cycles that follow, until it is taken; only when none is presented at that port. The id is
+  // free there.
+  void present(const Access& access, std::uint8_t id, unsigned port = 0);
+  bool presented(unsigned port = 0) const { return device_->in.req[port].valid; }  // and not taken yet
+  std::uint64_t taken(unsigned port = 0) const { return taken_[port]; }  // in which cycle the latest request was
   // The same, and waits; returns the cycle in which it was taken.
-  std::uint64_t send(const Access& access, std::uint8_t id);
+  std::uint64_t send(const Access& access, std::uint8_t id, unsigned port = 0);
+  // Called for each request, in the cycle in which it is taken.
+  std::function<void(unsigned port, std::uint64_t cycle)> on_request_taken;
   // Called for each response, in the cycle in which it is taken.
   std::function<void(const Response&)> on_response;
   // One request alone to its end, without on_response. `accepted` gets the cycle of acceptance.
-  Response run(const Access& access, std::uint64_t* accepted = nullptr);
+  Response run(const Access& access, std::uint64_t* accepted = nullptr, unsigned port = 0);
 
   // Invalidation port. start_... presents it in the cycles that follow and returns its id; only when none is presented.
   // Several may be outstanding: those of a context with SHADOW are acknowledged after SYNC_DONE.
@@ -122,7 +130,7 @@ class Rig {
   void sample_axi(bool rst_n);
   std::optional<std::uint32_t> read_word(std::uint32_t addr);
   bool write_word(std::uint32_t addr, std::uint64_t word);
-  void sample_response();
+  void sample_response(unsigned port);
   void sample_invalidation();
   void clear_inputs();
   std::unique_ptr<Memory> make_memory(const RigOptions& options);
@@ -138,11 +146,14 @@ class Rig {
   unsigned response_stall_ = 0;
   std::uint64_t hang_limit_;
   std::uint64_t now_ = 0;
-  bool response_waited_ = false;
-  DeviceOutputs::Response waited_;
+  std::array<bool, kMaxPorts> hold_responses_ = {};
+  std::array<bool, kMaxPorts> response_waited_ = {};
+  std::array<DeviceOutputs::Response, kMaxPorts> waited_;
+  std::array<std::uint64_t, kMaxPorts> taken_ = {};
   std::optional<Response> alone_;
   bool run_alone_ = false;
   std::uint8_t alone_id_ = 0;
+  unsigned alone_port_ = 0;
   std::set<std::uint8_t> inv_waiting_;  // ids taken and not acknowledged
   std::uint8_t next_inv_id_ = 0;
   StagedSegments staged_segments_;

@@ -157,6 +157,13 @@ class Engine {
   virtual std::uint64_t mismatches() const { return 0; }
 };
 
+// Which request port an access comes in at, in a build with several.
+enum class PortChoice : std::uint8_t {
+  First,        // always the first
+  ByOperation,  // fetches at the last, data at the first
+  Random        // drawn from the seed; requests of several ports are presented together
+};
+
 struct EngineOptions {
   Preset preset = Preset::Server;
   std::string wave_file;         // FST; empty: none
@@ -165,6 +172,7 @@ struct EngineOptions {
   // The RTL behind its AXI4 master, with random back-pressure, latency, order and failing exclusives from the
   // seed. memory_latency is then the middle of what is chosen; the model takes no notice.
   bool axi = false;
+  PortChoice ports = PortChoice::First;
 };
 
 std::unique_ptr<Engine> make_model_engine(const EngineOptions& options);

@@ -43,7 +43,7 @@ Answer answer_of(const Completion& c) {
 
 LockstepEngine::LockstepEngine(const EngineOptions& options)
     : rtl_(options), scoreboard_(build_params(rtl_), rtl_.rig().words(), walker_caches(options.preset)) {
-  rtl_.on_accepted = [this](std::uint8_t id, const Access& access, std::uint64_t cycle) {
+  rtl_.on_accepted = [this](unsigned id, const Access& access, std::uint64_t cycle) {
     scoreboard_.accepted(id, access, cycle);
   };
   rtl_.on_answered = [this](const Completion& c) {

@@ -27,6 +27,7 @@ struct PresetInfo {
   std::string_view name;  // as --preset takes it
   std::array<std::uint32_t, kNumParameters> values;
 
+  constexpr unsigned num_ports() const { return values[0]; }
   constexpr unsigned num_contexts() const { return values[1]; }
   constexpr unsigned pa_bits() const { return values[2]; }
   constexpr unsigned l1_sets_4k() const { return values[3]; }
@@ -51,11 +52,11 @@ inline constexpr std::array<PresetInfo, 4> kPresets = {{
                               0, 0, 1,  1,  2, 16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
                               0, 0, 0,  0,  0, 0,  0,                    // caches of the walker
                               0, 0, 1,  1,  1}},
-    {Preset::Server, "server", {1,   4,  52, 16, 4,  8,  4, 8,     256, 8,     // up to L2Ways
+    {Preset::Server, "server", {2,   4,  52, 16, 4,  8,  4, 8,     256, 8,     // up to L2Ways
                                 64,  64, 4,  8,  8,  16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
                                 4,   8,  0,  4,  16, 4,  4,                    // caches of the walker
                                 128, 4,  1,  1,  1}},
-    {Preset::ServerBig, "server-big", {1,   4,    52, 16, 4,  8,  4, 8,     256, 8,     // up to L2Ways
+    {Preset::ServerBig, "server-big", {2,   4,    52, 16, 4,  8,  4, 8,     256, 8,     // up to L2Ways
                                        64,  1024, 4,  8,  8,  16, 8, 16384, 0,   0, 8,  // up to ShadowRoots
                                        4,   8,    0,  4,  32, 4,  4,                    // caches of the walker
                                        128, 4,    1,  1,  1}},

@@ -48,7 +48,16 @@ std::map<HostPhys, std::uint64_t> changes(const std::vector<Transaction>& log, c
 
 }  // namespace
 
-RtlEngine::RtlEngine(const EngineOptions& options) : rig_(rig_options(options)) {
+RtlEngine::RtlEngine(const EngineOptions& options)
+    : rig_(rig_options(options)), port_choice_(options.ports), random_(options.seed + 3) {
+  flight_.resize(flight_of(rig_.ports(), 0));
+  rig_.on_request_taken = [this](unsigned port, std::uint64_t cycle) {
+    InFlight& f = flight_[presented_[port]];
+    if (!f.presented) return;  // an access alone
+    f.presented = false;
+    f.accepted = cycle;
+    if (on_accepted) on_accepted(presented_[port], f.access, cycle);
+  };
   rig_.on_response = [this](const Response& response) { complete(response); };
   num_contexts_ = static_cast<unsigned>(rig_.capability(reg::Cap::NumContexts));
   pa_bits_ = static_cast<unsigned>(rig_.capability(reg::Cap::PaBits));
@@ -69,9 +78,9 @@ void RtlEngine::reset() {
   active_.assign(num_contexts_, ContextRegs{});
   index_.assign(num_contexts_, 0);
   for (unsigned ctx = 0; ctx < num_contexts_; ++ctx) pml_index(ctx);
-  for (InFlight& f : flight_) f.busy = false;
+  for (InFlight& f : flight_) f.busy = f.presented = false;
   in_flight_ = 0;
-  next_id_ = 0;
+  next_id_.fill(0);
 }
 
 void RtlEngine::write(std::uint32_t addr, std::uint64_t word) {
@@ -80,7 +89,10 @@ void RtlEngine::write(std::uint32_t addr, std::uint64_t word) {
   }
 }
 
-void RtlEngine::set_cache_bypass(bool on) { write(reg::kGlobalCtrl, on ? reg::kCacheBypass : 0); }
+void RtlEngine::set_cache_bypass(bool on) {
+  wait_until_all_taken();
+  write(reg::kGlobalCtrl, on ? reg::kCacheBypass : 0);
+}
 
 void RtlEngine::stage(unsigned ctx, reg::Host r, std::uint64_t word) {
   auto& last = staged_[ctx].words[static_cast<std::uint32_t>(r) / 8];
@@ -90,6 +102,7 @@ void RtlEngine::stage(unsigned ctx, reg::Host r, std::uint64_t word) {
 }
 
 CommitStatus RtlEngine::commit(unsigned ctx, const ContextRegs& regs) {
+  wait_until_all_taken();
   using reg::Host;
   stage(ctx, Host::Ctrl, reg::ctrl_word(regs));
   stage(ctx, Host::Cr3, regs.cr3);
@@ -124,11 +137,13 @@ void RtlEngine::set_shadow_row(unsigned ctx, unsigned row, const ShadowRow& valu
 }
 
 void RtlEngine::root_done(unsigned ctx) {
+  wait_until_all_taken();
   write(reg::sync(ctx, reg::Sync::RootDone), 1);
   search_root(ctx);
 }
 
 bool RtlEngine::sync_done(unsigned ctx) {
+  wait_until_all_taken();
   const auto oldest =
       std::find_if(waiting_.begin(), waiting_.end(), [ctx](const WaitingInvalidation& w) { return w.ctx == ctx; });
   if (oldest == waiting_.end()) return false;
@@ -164,6 +179,7 @@ std::uint16_t RtlEngine::pml_index(unsigned ctx) {
 }
 
 bool RtlEngine::invalidate(const Invalidation& inv) {
+  wait_until_all_taken();
   if (needs_sync(inv, active_[inv.ctx]) && operands_valid(inv, active_[inv.ctx])) {
     stalled_.push_back(inv);
     present_sync();
@@ -189,7 +205,7 @@ bool RtlEngine::logs(const Access& access) const {
 AccessRecord RtlEngine::run_alone(const Access& access, Completion& completion) {
   if (in_flight_ != 0) sync();
   rig_.memory().clear_log();
-  const Response response = rig_.run(access, &completion.accepted);
+  const Response response = rig_.run(access, &completion.accepted, choose_port(access));
   completion.access = access;
   completion.id = response.id;
   completion.source = response.source;
@@ -223,32 +239,60 @@ AccessRecord RtlEngine::access(const Access& access) {
   return run_alone(access, completion);
 }
 
-std::uint8_t RtlEngine::free_id() {
-  if (in_flight_ == kIds) rig_.cycle();
-  while (flight_[next_id_].busy) {
-    next_id_ = static_cast<std::uint8_t>((next_id_ + 1) % kIds);
-    if (next_id_ == 0 && in_flight_ == kIds) rig_.cycle();
+unsigned RtlEngine::choose_port(const Access& access) {
+  switch (port_choice_) {
+    case PortChoice::First: return 0;
+    case PortChoice::ByOperation: return access.op == Op::Fetch ? rig_.ports() - 1 : 0;
+    case PortChoice::Random: return static_cast<unsigned>(random_() % rig_.ports());
   }
-  return next_id_;
+  return 0;
+}
+
+void RtlEngine::wait_until_taken(unsigned port) {
+  constexpr std::uint64_t kLimit = 4'000'000;
+  for (std::uint64_t waited = 0; rig_.presented(port); ++waited) {
+    if (waited > kLimit) throw Hang(fmt::format("a request at port {} is not taken after {} cycles", port, kLimit));
+    rig_.cycle();
+  }
+}
+
+void RtlEngine::wait_until_all_taken() {
+  for (unsigned port = 0; port < rig_.ports(); ++port) wait_until_taken(port);
+}
+
+std::uint8_t RtlEngine::free_id(unsigned port) {
+  std::uint8_t& next = next_id_[port];
+  for (unsigned tried = 0; flight_[flight_of(port, next)].busy; ++tried) {
+    next = static_cast<std::uint8_t>((next + 1) % kIds);
+    if (tried % kIds == kIds - 1) rig_.cycle();
+  }
+  const std::uint8_t id = next;
+  next = static_cast<std::uint8_t>((id + 1) % kIds);
+  return id;
 }
 
 void RtlEngine::issue(const Access& access) {
   // Nobody reads the log of requests in flight unless a scoreboard listens, which clears it itself.
   if (!on_accepted) rig_.memory().clear_log();
-  const std::uint8_t id = free_id();
-  next_id_ = static_cast<std::uint8_t>((id + 1) % kIds);
-  flight_[id] = {true, access, rig_.now()};
+  const unsigned port = choose_port(access);
+  wait_until_taken(port);
+  const std::uint8_t id = free_id(port);
+  presented_[port] = flight_of(port, id);
+  flight_[presented_[port]] = {true, true, access, rig_.now()};
   ++in_flight_;
-  flight_[id].accepted = rig_.send(access, id);
-  if (on_accepted) on_accepted(id, access, flight_[id].accepted);
+  rig_.present(access, id, port);
+  // Requests of several ports may stand there together, until one of their ports is wanted again.
+  if (port_choice_ != PortChoice::Random) wait_until_taken(port);
 }
 
 void RtlEngine::complete(const Response& response) {
-  if (response.id >= kIds || !flight_[response.id].busy) {
-    throw std::runtime_error(fmt::format("response to id {}, which is not outstanding", response.id));
+  const unsigned flight = flight_of(response.port, response.id);
+  if (response.id >= kIds || !flight_[flight].busy || flight_[flight].presented) {
+    throw std::runtime_error(
+        fmt::format("response to id {} of port {}, which is not outstanding", response.id, response.port));
   }
-  InFlight& f = flight_[response.id];
-  const Completion completion{f.access, response.id, response.source, response.result, f.accepted, response.cycle};
+  InFlight& f = flight_[flight];
+  const Completion completion{f.access, flight, response.source, response.result, f.accepted, response.cycle};
   AccessRecord record;
   record.access = f.access;
   record.result = response.result;
@@ -270,6 +314,7 @@ unsigned RtlEngine::answerable() const {
 }
 
 void RtlEngine::sync() {
+  wait_until_all_taken();
   std::uint64_t waited = 0;
   constexpr std::uint64_t kLimit = 4'000'000;
   while (answerable() != 0) {

@@ -16,7 +16,7 @@ namespace vmmu::tb {
 // One finished request as the RTL answered it.
 struct Completion {
   Access access;
-  std::uint8_t id = 0;
+  unsigned id = 0;  // of the flight: port and id of the request, see RtlEngine::flight_of
   Source source = Source::L1;
   Result result;
   std::uint64_t accepted = 0;   // cycle
@@ -61,7 +61,7 @@ class RtlEngine final : public Engine {
   // differences are the errors of the rig.
   AccessRecord run_alone(const Access& access, Completion& completion);
   // Called when a request has been taken, and when one issued with issue() has been answered.
-  std::function<void(std::uint8_t id, const Access&, std::uint64_t cycle)> on_accepted;
+  std::function<void(unsigned id, const Access&, std::uint64_t cycle)> on_accepted;
   std::function<std::vector<std::string>(const Completion&)> on_answered;  // returns differences
   unsigned in_flight() const { return in_flight_; }
   // A LOAD_CR3 that went to the rig directly was acknowledged.
@@ -71,13 +71,17 @@ class RtlEngine final : public Engine {
 
  private:
   static constexpr unsigned kIds = 255;  // id 255 is that of accesses alone
+  static constexpr unsigned flight_of(unsigned port, unsigned id) { return port * (kIds + 1) + id; }
   struct Staged {
     std::array<std::optional<std::uint64_t>, 16> words;  // as last written, by offset / 8
   };
 
   void stage(unsigned ctx, reg::Host r, std::uint64_t word);
   void complete(const Response& response);
-  std::uint8_t free_id();
+  std::uint8_t free_id(unsigned port);
+  unsigned choose_port(const Access& access);
+  void wait_until_taken(unsigned port);
+  void wait_until_all_taken();
   bool logs(const Access& access) const;
   void search_root(unsigned ctx);
   void present_sync();
@@ -105,12 +109,16 @@ class RtlEngine final : public Engine {
   std::function<void(const AccessRecord&)> sink_;
   struct InFlight {
     bool busy = false;
+    bool presented = false;  // and not taken yet
     Access access;
     std::uint64_t accepted = 0;
   };
-  std::array<InFlight, kIds> flight_;
-  unsigned in_flight_ = 0;
-  std::uint8_t next_id_ = 0;
+  std::vector<InFlight> flight_;  // by flight_of
+  unsigned in_flight_ = 0;        // accepted or presented
+  std::array<std::uint8_t, kMaxPorts> next_id_ = {};
+  std::array<unsigned, kMaxPorts> presented_ = {};  // flight presented at each port
+  PortChoice port_choice_;
+  std::mt19937_64 random_;
 };
 
 }  // namespace vmmu::tb

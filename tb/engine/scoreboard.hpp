@@ -22,6 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "device/device.hpp"
 #include "device/memory.hpp"
 #include "engine/cache_ages.hpp"
 #include "engine/engine.hpp"
@@ -187,7 +188,7 @@ class Scoreboard {
   std::vector<Verified> verified_;
 
   std::optional<SegmentCounts> segment_counts_;
-  std::array<Flight, 256> flight_;
+  std::array<Flight, 256 * kMaxPorts> flight_;
   unsigned in_flight_ = 0;
   std::map<unsigned, TakenInvalidation> open_;             // invalidations accepted, not acknowledged; by id
   std::vector<std::uint64_t> bus_errors_;                  // addresses answered in this window

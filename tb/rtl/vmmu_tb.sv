@@ -2,37 +2,38 @@
 module vmmu_tb
   import vmmu_pkg::*;
 #(
-    parameter int unsigned Preset = PresetServer
+    parameter int unsigned Preset = PresetServer,
+    localparam cfg_t Cfg = preset_cfg(Preset)
 ) (
     input  logic        clk_i,
     input  logic        rst_ni,
-    // request
-    input  logic        req_valid_i,
-    output logic        req_ready_o,
-    input  logic [3:0]  req_ctx_i,
-    input  logic [7:0]  req_id_i,
-    input  logic [63:0] req_gva_i,
-    input  logic [1:0]  req_op_i,
-    input  logic        req_user_i,
-    input  logic        req_ac_i,
-    input  logic        req_implicit_i,
-    // response
-    output logic        rsp_valid_o,
-    input  logic        rsp_ready_i,
-    output logic [3:0]  rsp_ctx_o,
-    output logic [7:0]  rsp_id_o,
-    output logic [2:0]  rsp_source_o,
-    output logic [51:0] rsp_hpa_o,
-    output logic [1:0]  rsp_size_o,
-    output logic [2:0]  rsp_pat_o,
-    output logic [2:0]  rsp_emt_o,
-    output logic        rsp_ipat_o,
-    output logic [3:0]  rsp_fault_kind_o,
-    output logic [15:0] rsp_fault_code_o,
-    output logic [31:0] rsp_fault_target_o,
-    output logic [63:0] rsp_fault_gva_o,
-    output logic        rsp_fault_gva_valid_o,
-    output logic [63:0] rsp_fault_addr_o,
+    // request, of each port
+    input  logic [Cfg.NumPorts-1:0] req_valid_i,
+    output logic [Cfg.NumPorts-1:0] req_ready_o,
+    input  logic [3:0]  req_ctx_i [Cfg.NumPorts],
+    input  logic [7:0]  req_id_i [Cfg.NumPorts],
+    input  logic [63:0] req_gva_i [Cfg.NumPorts],
+    input  logic [1:0]  req_op_i [Cfg.NumPorts],
+    input  logic        req_user_i [Cfg.NumPorts],
+    input  logic        req_ac_i [Cfg.NumPorts],
+    input  logic        req_implicit_i [Cfg.NumPorts],
+    // response, of each port
+    output logic [Cfg.NumPorts-1:0] rsp_valid_o,
+    input  logic [Cfg.NumPorts-1:0] rsp_ready_i,
+    output logic [3:0]  rsp_ctx_o [Cfg.NumPorts],
+    output logic [7:0]  rsp_id_o [Cfg.NumPorts],
+    output logic [2:0]  rsp_source_o [Cfg.NumPorts],
+    output logic [51:0] rsp_hpa_o [Cfg.NumPorts],
+    output logic [1:0]  rsp_size_o [Cfg.NumPorts],
+    output logic [2:0]  rsp_pat_o [Cfg.NumPorts],
+    output logic [2:0]  rsp_emt_o [Cfg.NumPorts],
+    output logic        rsp_ipat_o [Cfg.NumPorts],
+    output logic [3:0]  rsp_fault_kind_o [Cfg.NumPorts],
+    output logic [15:0] rsp_fault_code_o [Cfg.NumPorts],
+    output logic [31:0] rsp_fault_target_o [Cfg.NumPorts],
+    output logic [63:0] rsp_fault_gva_o [Cfg.NumPorts],
+    output logic        rsp_fault_gva_valid_o [Cfg.NumPorts],
+    output logic [63:0] rsp_fault_addr_o [Cfg.NumPorts],
     // memory
     output logic        mem_req_valid_o,
     input  logic        mem_req_ready_i,
@@ -71,8 +72,6 @@ module vmmu_tb
     output logic [15:0] irq_guest_o
 );
 
-  localparam cfg_t Cfg = preset_cfg(Preset);
-
   int collision;
   initial if ($value$plusargs("vmmu_ram_collision=%d", collision) != 0) vmmu_ram_pkg::collision = collision;
 
@@ -81,22 +80,15 @@ module vmmu_tb
   initial if ($value$plusargs("vmmu_mutant=%d", mutant) != 0) vmmu_mut_pkg::selected = mutant;
 `endif
 
-  req_t     req;
-  rsp_t     rsp;
+  localparam int unsigned Ports = Cfg.NumPorts;
+  req_t [Ports-1:0] req;
+  rsp_t [Ports-1:0] rsp;
   mem_req_t mem_req;
   mem_rsp_t mem_rsp;
   reg_req_t reg_req;
   reg_rsp_t reg_rsp;
   inv_req_t inv_req;
   logic [Cfg.NumContexts-1:0] irq_guest;
-
-  assign req.ctx      = req_ctx_i;
-  assign req.id       = req_id_i;
-  assign req.gva      = req_gva_i;
-  assign req.op       = op_e'(req_op_i);
-  assign req.user     = req_user_i;
-  assign req.ac       = req_ac_i;
-  assign req.implicit = req_implicit_i;
 
   assign mem_rsp.id    = mem_rsp_id_i;
   assign mem_rsp.data  = mem_rsp_data_i;
@@ -107,27 +99,33 @@ module vmmu_tb
   assign reg_req.addr  = reg_req_addr_i;
   assign reg_req.wdata = reg_req_wdata_i;
 
+  for (genvar p = 0; p < Ports; p++) begin : g_port
+    assign req[p] = '{
+        ctx: req_ctx_i[p], id: req_id_i[p], gva: req_gva_i[p], op: op_e'(req_op_i[p]), user: req_user_i[p],
+        ac: req_ac_i[p], implicit: req_implicit_i[p]
+    };
+    assign rsp_ctx_o[p]             = rsp[p].ctx;
+    assign rsp_id_o[p]              = rsp[p].id;
+    assign rsp_source_o[p]          = rsp[p].source;
+    assign rsp_hpa_o[p]             = rsp[p].hpa;
+    assign rsp_size_o[p]            = rsp[p].size;
+    assign rsp_pat_o[p]             = rsp[p].pat;
+    assign rsp_emt_o[p]             = rsp[p].emt;
+    assign rsp_ipat_o[p]            = rsp[p].ipat;
+    assign rsp_fault_kind_o[p]      = rsp[p].fault.kind;
+    assign rsp_fault_code_o[p]      = rsp[p].fault.code;
+    assign rsp_fault_target_o[p]    = rsp[p].fault.target;
+    assign rsp_fault_gva_o[p]       = rsp[p].fault.gva;
+    assign rsp_fault_gva_valid_o[p] = rsp[p].fault.gva_valid;
+    assign rsp_fault_addr_o[p]      = rsp[p].fault.addr;
+  end
+
   assign inv_req.op   = inv_op_e'(inv_req_op_i);
   assign inv_req.ctx  = inv_req_ctx_i;
   assign inv_req.id   = inv_req_id_i;
   assign inv_req.addr = inv_req_addr_i;
   assign inv_req.pcid = inv_req_pcid_i;
   assign inv_req.vpid = inv_req_vpid_i;
-
-  assign rsp_ctx_o             = rsp.ctx;
-  assign rsp_id_o              = rsp.id;
-  assign rsp_source_o          = rsp.source;
-  assign rsp_hpa_o             = rsp.hpa;
-  assign rsp_size_o            = rsp.size;
-  assign rsp_pat_o             = rsp.pat;
-  assign rsp_emt_o             = rsp.emt;
-  assign rsp_ipat_o            = rsp.ipat;
-  assign rsp_fault_kind_o      = rsp.fault.kind;
-  assign rsp_fault_code_o      = rsp.fault.code;
-  assign rsp_fault_target_o    = rsp.fault.target;
-  assign rsp_fault_gva_o       = rsp.fault.gva;
-  assign rsp_fault_gva_valid_o = rsp.fault.gva_valid;
-  assign rsp_fault_addr_o      = rsp.fault.addr;
 
   assign mem_req_op_o       = mem_req.op;
   assign mem_req_id_o       = mem_req.id;

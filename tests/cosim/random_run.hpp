@@ -130,6 +130,7 @@ class Run {
     EngineOptions o;
     o.preset = preset;
     o.seed = seed;
+    o.ports = PortChoice::Random;
     o.axi = axi;
     if (const char* wave = std::getenv("VMMU_WAVE")) o.wave_file = wave;
     return o;

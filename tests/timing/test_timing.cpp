@@ -42,20 +42,20 @@ class Scene {
   }
 
   void requests() {
-    wave.bit("req_valid_i", [this] { return in.req.valid; });
-    wave.bit("req_ready_o", [this] { return out.req_ready; });
+    wave.bit("req_valid_i", [this] { return in.req[0].valid; });
+    wave.bit("req_ready_o", [this] { return out.req_ready[0]; });
     wave.bus(
-        "req_i {id, gva}", [this] { return in.req.valid; }, [this] { return out.req_ready; },
-        [this] { return fmt::format("{}, {:x}", in.req.id, in.req.gva); });
+        "req_i {id, gva}", [this] { return in.req[0].valid; }, [this] { return out.req_ready[0]; },
+        [this] { return fmt::format("{}, {:x}", in.req[0].id, in.req[0].gva); });
   }
   void responses() {
-    wave.bit("rsp_valid_o", [this] { return out.rsp_valid; });
-    wave.bit("rsp_ready_i", [this] { return in.rsp_ready; });
+    wave.bit("rsp_valid_o", [this] { return out.rsp_valid[0]; });
+    wave.bit("rsp_ready_i", [this] { return in.rsp_ready[0]; });
     wave.bus(
-        "rsp_o {id, hpa or fault}", [this] { return out.rsp_valid; }, [this] { return in.rsp_ready; },
+        "rsp_o {id, hpa or fault}", [this] { return out.rsp_valid[0]; }, [this] { return in.rsp_ready[0]; },
         [this] {
-          if (out.rsp.fault_kind == 0) return fmt::format("{}, {:x}", out.rsp.id, out.rsp.hpa);
-          return fmt::format("{}, kind {} code {:x}", out.rsp.id, out.rsp.fault_kind, out.rsp.fault_code);
+          if (out.rsp[0].fault_kind == 0) return fmt::format("{}, {:x}", out.rsp[0].id, out.rsp[0].hpa);
+          return fmt::format("{}, kind {} code {:x}", out.rsp[0].id, out.rsp[0].fault_kind, out.rsp[0].fault_code);
         });
   }
   void read_channels() {
