@@ -59,12 +59,12 @@ module vmmu_port
     input  logic  drop_i,
     input  logic [63:12] drop_page_i,
     input  logic  flush_i,
-    output logic  fractured_o,
     input  logic  sweep_i,           // as in vmmu_l1_tlb
     input  logic  sweep_force_i,
-    input  logic [L1SetBits-1:0] sweep_set_i,
-    input  logic [2**SpaceWidth-1:0] sweep_spaces_i,
+    input  logic  [L1SetBits-1:0] sweep_set_i,
+    input  logic  [2**SpaceWidth-1:0] sweep_spaces_i,
     output logic  sweep_ready_o,
+    output logic  fractured_o,
     input  logic  mark_i,
     output logic  covered_o,
     // counters: events of this cycle

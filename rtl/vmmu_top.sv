@@ -166,9 +166,9 @@ module vmmu_top
         .walk_fill_valid_i(walk_fill_to[p]), .walk_fill_i(walk_fill),
         .early_fill_valid_i(early_fill_to[p]), .early_fill_i(early_fill), .early_fill_ready_o(fill_early_ready[p]),
         .fill_clear_i(cover_valid || inert),
-        .drop_i(drop), .drop_page_i(drop_page), .flush_i(inv_flush || space_flush), .fractured_o(fractured[p]),
+        .drop_i(drop), .drop_page_i(drop_page), .flush_i(inv_flush || space_flush),
         .sweep_i(sweep_l1), .sweep_force_i(sweep_l1_force), .sweep_set_i(sweep_l1_set), .sweep_spaces_i(sweep_spaces),
-        .sweep_ready_o(sweep_l1_ready[p]),
+        .sweep_ready_o(sweep_l1_ready[p]), .fractured_o(fractured[p]),
         .mark_i(mark), .covered_o(rsp_covered[p]),
         .accept_o(accept[p]), .hit_o(hit[p]), .at_l1_o(at_l1[p])
     );
@@ -216,7 +216,8 @@ module vmmu_top
   logic seg_logs;  // the page-reference log has a record of what the segments answer
   assign seg_logs = head_regs.ctrl[CtrlPrlEn] && !head.held;
   // ---------------------------------------------------------------- L2
-  logic cover_all, l2_hit, l2_missed, l2_bank, early_valid, walk_from_valid, walk_from_ready, walk_from_answered;
+  logic cover_all, l2_missed, l2_hit, l2_bank, early_valid;
+  logic walk_from_valid, walk_from_ready, walk_from_answered;
   logic walk_from_covered, l2_covered, l2_fractured;
   logic walk_fill_valid;
   logic [CtxWidth-1:0] cover_ctx;

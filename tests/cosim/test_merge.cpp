@@ -27,7 +27,9 @@ TEST_CASE("merge: two requests to a missing page make one walk, at any distance 
         CHECK(f.answer[{0, 1}].source == Source::Walk);
         CHECK((second.source == Source::L1 || second.source == Source::L2));
         CHECK(f.count(reg::Count::Walks) == walks + 1);
-        CHECK(f.count(reg::Count::GuestRefs) == references + 4);
+        // Without structure caches the walk of one request; with them less.
+        const std::uint64_t made = f.count(reg::Count::GuestRefs) - references;
+        CHECK((preset_info(preset).has_structure_caches() ? made <= 4 : made == 4));
       }
     }
   }
@@ -89,7 +91,9 @@ TEST_CASE("merge: a fault is found by a walk of each request", "[merge]") {
       CHECK(std::get<Fault>(r.result).gva.value == f.page(1).value);
     }
     CHECK(f.count(reg::Count::Walks) == walks + 3);
-    CHECK(f.count(reg::Count::GuestRefs) == references + 12);
+    // What structure caches save is read again before a fault is reported.
+    const std::uint64_t made = f.count(reg::Count::GuestRefs) - references;
+    CHECK((preset_info(preset).has_structure_caches() ? made >= 12 : made == 12));
   }
 }
 
@@ -135,10 +139,11 @@ TEST_CASE("merge: the same address in another context has a walk of its own", "[
   }
 }
 
-TEST_CASE("merge: hits go on at one per cycle while requests wait for a walk", "[merge]") {
+TEST_CASE("merge: hits go on at one per cycle while requests wait for a walk, and give way to second lookups once",
+          "[merge]") {
   for (const Preset preset : device_presets()) {
     INFO("preset " << preset_name(preset));
-    PortFixture f(preset, 20);
+    PortFixture f(preset, 30);
     f.map(0);
     f.map(1);
     (void)f.rig.send(read_of(f.page(1)), 200);
@@ -147,14 +152,18 @@ TEST_CASE("merge: hits go on at one per cycle while requests wait for a walk", "
     (void)f.rig.send(read_of(f.page(0)), 0);
     (void)f.rig.send(read_of(f.page(0)), 1);
     f.rig.cycles(4);  // the second waits
+    constexpr unsigned kDuringWalk = 20;
     std::uint64_t first = 0;
-    for (std::uint8_t i = 0; i < 40; ++i) {
-      const std::uint64_t taken = f.rig.send(read_of(f.page(1)), static_cast<std::uint8_t>(100 + i));
-      if (i == 0) first = taken;
-      CHECK(taken == first + i);
+    std::uint64_t last = 0;
+    for (unsigned i = 0; i < 150; ++i) {
+      last = f.rig.send(read_of(f.page(1)), static_cast<std::uint8_t>(50 + i));
+      if (i == 0) first = last;
+      if (i < kDuringWalk) CHECK(last == first + i);
     }
-    f.drain(42);
-    for (unsigned i = 0; i < 40; ++i) CHECK(f.answer[{0, 100 + i}].cycle == first + i + 1);
+    f.drain(152);
+    // One cycle for the second lookup, and one for each answer that had waited 8 cycles for the hits.
+    CHECK(last <= first + 149 + 3);
+    for (unsigned i = 0; i < kDuringWalk; ++i) CHECK(f.answer[{0, 50 + i}].cycle == first + i + 1);
   }
 }
 
