@@ -70,7 +70,7 @@ package vmmu_int_pkg;
     logic [15:0]           prl_watermark;
     logic                  epml_en;
     logic                  epml_ept;       // TRIGGER: the EPT entry's dirty flag, or the bitmap's bit
-    logic [FrameWidth-1:0] epml_addr;
+    logic [63:12]          epml_addr;
     logic [15:0]           epml_watermark;
     logic [MaxVmmSegments-1:0][63:12] bitmap;  // of the VMM segments
   } log_regs_t;

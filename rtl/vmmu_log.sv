@@ -66,6 +66,8 @@ module vmmu_log
   logic [FrameWidth-1:0] pml_base_q [Contexts];
   logic [FrameWidth-1:0] prl_base_q [Contexts];
   logic [FrameWidth-1:0] prl_base2_q [Contexts];
+  logic [CountWidth-1:0] prl_queued_q [Contexts];  // in the queue
+  logic [Contexts-1:0] prl_moves;                  // its pages are others now, but not yet here
   logic [1:0] prl_full_q [Contexts];
   logic [Contexts-1:0] prl_second_q;              // the second buffer is in use
   logic [31:0] prl_drops_q [Contexts];
@@ -95,19 +97,20 @@ module vmmu_log
     log_record_t         record;
   } entry_t;
   entry_t entering, head;
-  logic walk_logs, walk_any, walk_drop, early_push, early_drop, queued, last_done, unused_full;
+  logic pushes, walk_logs, walk_any, walk_drop, early_push, early_drop, queued, last_done, unused_full;
   logic early_q;  // a record of an answer without a walk waits for a cycle in which the walker needs nothing
   logic [CtxBits-1:0] early_ctx_q;
   logic [FrameWidth-1:0] early_page_q;
   logic [CountWidth-1:0] count;
   assign walk_logs  = (walk_ops_i.pml == LogPush) || (walk_ops_i.epml == LogPush);
   assign walk_any   = (walk_ops_i.pml != LogNone) || (walk_ops_i.epml != LogNone) || walk_ops_i.prl;
-  assign walk_drop  = walk_ops_i.prl && !walk_logs && !place_for_prl;
-  assign early_push = early_q && !walk_any && place_for_prl;
+  assign walk_drop  = walk_ops_i.prl && (prl_moves[wctx] || (!walk_logs && !place_for_prl));
+  assign early_push = early_q && !walk_any && place_for_prl && !prl_moves[early_ctx_q];
   assign early_drop = early_valid_i && early_q && !early_push;
+  assign pushes     = early_push || walk_logs || (walk_ops_i.prl && !walk_drop);
   always_comb begin
     entering = '{
-        ctx: walk_ctx_i, pml: walk_ops_i.pml == LogPush, epml: walk_ops_i.epml == LogPush, prl: walk_ops_i.prl,
+        ctx: walk_ctx_i, pml: walk_ops_i.pml == LogPush, epml: walk_ops_i.epml == LogPush, prl: walk_ops_i.prl && !walk_drop,
         record: walk_record_i
     };
     if (early_push) begin
@@ -123,7 +126,7 @@ module vmmu_log
   ) u_entries (
       .clk_i,
       .rst_ni,
-      .push_i (early_push || walk_logs || (walk_ops_i.prl && !walk_drop)),
+      .push_i (pushes),
       .data_i (entering),
       .pop_i  (last_done),
       .valid_o(queued),
@@ -161,7 +164,7 @@ module vmmu_log
   assign prl_second = set.prl_double && prl_second_q[hctx];
   assign prl_closed = prl_error_q[hctx] && error_i[hctx];
   assign prl_room   = !prl_closed && (prl_index_q[hctx][15:9] == '0) &&
-                      (set.prl_double ? !prl_full_q[hctx][prl_second] : (prl_index_q[hctx] != '0));
+                      (set.prl_double ? !(&prl_full_q[hctx]) : (prl_index_q[hctx] != '0));
   assign prl_drop   = is_prl && !waiting_q && !prl_room && !reg_moves;
 
   logic done, good, bad;  // memory has answered
@@ -210,7 +213,7 @@ module vmmu_log
     if (at_pml) reg_rdata_o = 64'(pml_index_q[rctx]);
     if (at_prl) reg_rdata_o = 64'(prl_index_q[rctx]);
     if (at_drops) reg_rdata_o = 64'(prl_drops_q[rctx]);
-    if (at_status) reg_rdata_o = 64'({prl_full_q[rctx], active_i[rctx].prl_double && prl_second_q[rctx]});
+    if (at_status) reg_rdata_o = 64'({prl_full_q[rctx], prl_second_q[rctx]});
     if (at_epml) reg_rdata_o = 64'(epml_index_q[rctx]);
   end
 
@@ -237,7 +240,7 @@ module vmmu_log
     events_o[hctx].epml_record    = is_epml && good;
     events_o[hctx].epml_watermark = is_epml && good && (epml_index_q[hctx] - 16'd1 == set.epml_watermark);
     events_o[hctx].prl_record     = is_prl && good;
-    events_o[hctx].prl_watermark  = is_prl && good && !prl_wraps && (prl_index_q[hctx] - 16'd1 == set.prl_watermark);
+    events_o[hctx].prl_watermark  = is_prl && good && (prl_index_q[hctx] - 16'd1 == set.prl_watermark);
     events_o[hctx].prl_full       = prl_wraps ||
         (prl_drop && !prl_closed && !set.prl_double && !prl_full_q[hctx][0]);
     for (int unsigned c = 0; c < Contexts; c++) events_o[c].prl_drop = counted[c];
@@ -317,6 +320,24 @@ module vmmu_log
   end
 
   if (Cfg.Prl != 0) begin : g_prl
+    // New records find no room until the last one for the older pages is written, so that this comes to an end.
+    always_comb begin
+      for (int unsigned c = 0; c < Contexts; c++) begin
+        prl_moves[c] = !old_bank_busy_i[c] && ((prl_base_q[c] != active_i[c].prl_base) ||
+                                               (prl_base2_q[c] != active_i[c].prl_base2));
+      end
+    end
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) begin
+        for (int unsigned c = 0; c < Contexts; c++) prl_queued_q[c] <= '0;
+      end else begin
+        for (int unsigned c = 0; c < Contexts; c++) begin
+          prl_queued_q[c] <= prl_queued_q[c] + CountWidth'(entering.prl && pushes && (CtxBits'(entering.ctx) == CtxBits'(c))) -
+                             CountWidth'(is_prl && last_done && (hctx == CtxBits'(c)));
+        end
+      end
+    end
+
     logic [32:0] drops [Contexts];
     always_comb begin
       for (int unsigned c = 0; c < Contexts; c++) drops[c] = 33'(prl_drops_q[c]) + 33'(dropped[c]);
@@ -355,10 +376,12 @@ module vmmu_log
   end else begin : g_no_prl
     always_comb begin
       prl_second_q = '0;
+      prl_moves    = '0;
       for (int unsigned c = 0; c < Contexts; c++) begin
         prl_index_q[c] = '0;
         prl_full_q[c]  = '0;
         prl_drops_q[c] = '0;
+        prl_queued_q[c] = '0;
       end
     end
   end
@@ -367,7 +390,7 @@ module vmmu_log
     // A log address takes effect when nothing is left to write under the old one.
     for (int unsigned c = 0; c < Contexts; c++) begin
       if ((pml_held_q[c] == '0) && !old_bank_busy_i[c]) pml_base_q[c] <= active_i[c].pml_base;
-      if (!queued && !old_bank_busy_i[c]) begin
+      if ((prl_queued_q[c] == '0) && !old_bank_busy_i[c]) begin
         prl_base_q[c]  <= active_i[c].prl_base;
         prl_base2_q[c] <= active_i[c].prl_base2;
       end

@@ -48,7 +48,7 @@ module vmmu_log_regs
       PrlAt + 2:  return '{exists: prl, guest: 1'b0, offset: RegPrlWatermark, high: 6'd15, low: 6'd0, ones: 1'b1};
       PrlAt + 3:  return '{exists: prl, guest: 1'b0, offset: RegPrlTarget, high: 6'd31, low: 6'd0, ones: 1'b0};
       EpmlAt:     return '{exists: epml, guest: 1'b1, offset: RegEpmlCtrl, high: 6'd1, low: 6'd0, ones: 1'b0};
-      EpmlAt + 1: return '{exists: epml, guest: 1'b1, offset: RegEpmlAddr, high: 6'd51, low: 6'd12, ones: 1'b0};
+      EpmlAt + 1: return '{exists: epml, guest: 1'b1, offset: RegEpmlAddr, high: 6'd63, low: 6'd12, ones: 1'b0};
       EpmlAt + 2: return '{exists: epml, guest: 1'b1, offset: RegEpmlWatermark, high: 6'd15, low: 6'd0, ones: 1'b1};
       default:    return '{exists: bitmap, guest: 1'b0, offset: RegVseg + SegBitmap + 12'(i - BitmapAt) * VsegStride,
                            high: 6'd63, low: 6'd12, ones: 1'b0};
@@ -83,7 +83,7 @@ module vmmu_log_regs
     for (int unsigned i = 0; i < Columns; i++) rdata_o = rdata_o | (selected[i] ? words[i] : '0);
     log_o = '{
         prl_addr: words[PrlAt][63:12], prl_addr2: words[PrlAt+1][63:12], prl_watermark: words[PrlAt+2][15:0],
-        epml_en: words[EpmlAt][0], epml_ept: words[EpmlAt][1], epml_addr: words[EpmlAt+1][51:12],
+        epml_en: words[EpmlAt][0], epml_ept: words[EpmlAt][1], epml_addr: words[EpmlAt+1][63:12],
         epml_watermark: words[EpmlAt+2][15:0], bitmap: '0
     };
     for (int unsigned n = 0; n < MaxVmmSegments; n++) log_o.bitmap[n] = words[BitmapAt+n][63:12];

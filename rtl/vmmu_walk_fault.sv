@@ -25,7 +25,7 @@ module vmmu_walk_fault
     // addresses
     input  logic [PaWidth-1:3] word_addr_i,    // of the memory access under way, hPA
     input  logic [PaWidth-1:0] walk_gpa_i,     // under nested translation
-    input  logic [PaWidth-1:0] formed_gpa_i,
+    input  logic [63:0] formed_gpa_i,
     input  logic [PaWidth-1:3] target_gpa_i,
     output fault_t      fault_o
 );
@@ -76,14 +76,14 @@ module vmmu_walk_fault
     fault_o.target = target_i;
     fault_o.gva = req_i.gva;
     fault_o.gva_valid = 1'b1;
-    // A fault of the guest's log is none of the translation of gva.
-    if (buffer_i) begin
+    // A fault of the guest's log is none of the translation of gva; a log of the host that is full concerns the request.
+    if (buffer_i && !wrong_i.log_full) begin
       fault_o.gva = '0;
       fault_o.gva_valid = 1'b0;
     end
     if (wrong_i.bus || wrong_i.buffer_beyond) begin
       fault_o.kind = FaultBus;
-      fault_o.addr = wrong_i.buffer_beyond ? 64'(formed_gpa_i) : 64'({word_addr_i, 3'b000});
+      fault_o.addr = wrong_i.buffer_beyond ? formed_gpa_i : 64'({word_addr_i, 3'b000});
     end else if (wrong_i.noncanonical) begin
       fault_o.kind = FaultNonCanonical;
     end else if (wrong_i.guest_segment) begin
@@ -111,15 +111,15 @@ module vmmu_walk_fault
     end else if (wrong_i.vmm_segment) begin
       fault_o.kind = FaultSegment;
       fault_o.code = 16'd1;
-      fault_o.addr = 64'(formed_gpa_i);
+      fault_o.addr = formed_gpa_i;
     end else if (wrong_i.vseg_exit) begin
       fault_o.kind = FaultVsegExit;
       fault_o.code = buffer_i ? 16'd2 : {7'd0, final_access, 1'b1, 4'd0, access};
-      fault_o.addr = 64'(formed_gpa_i);
+      fault_o.addr = formed_gpa_i;
     end else if (wrong_i.vmm_denied || wrong_i.beyond_ept) begin
       fault_o.kind = FaultEptViolation;
       fault_o.code = violation_code;
-      fault_o.addr = 64'(formed_gpa_i);
+      fault_o.addr = formed_gpa_i;
     end
   end
 

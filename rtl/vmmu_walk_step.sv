@@ -89,9 +89,9 @@ module vmmu_walk_step
   assign ept_ad    = ept_on && regs_i.eptp[6];
   assign pml_on    = regs_i.ctrl[CtrlPmlEn] && ept_ad;
   assign seg_log   = regs_i.ctrl[CtrlSegLogEn];
-  assign seg_pml   = regs_i.ctrl[CtrlPmlEn];  // of bitmaps, whatever EPT is
+  assign seg_pml   = `VMMU_MUT(284, regs_i.ctrl[CtrlPmlEn], 1'b1);  // of bitmaps, whatever EPT is
   // The guest's log is written for the dirty flag of the guest's entry, or for what stands below it.
-  assign epml_guest  = regs_i.log.epml_en && !regs_i.log.epml_ept;
+  assign epml_guest  = `VMMU_MUT(283, regs_i.log.epml_en, 1'b1) && !regs_i.log.epml_ept;
   assign epml_nested = regs_i.log.epml_en && regs_i.log.epml_ept;
   assign mbe       = regs_i.ctrl[CtrlMbe];
   assign shadow    = regs_i.ctrl[CtrlShadow];
@@ -258,6 +258,14 @@ module vmmu_walk_step
       .settled_o    (settled)
   );
 
+  // An entry that was dirty when it was read, and that another writer has made clean since: what the dirty flag needs is
+  // done before the retry. The nested walk goes back to its judgement, with the word found; the guest's starts again.
+  logic nested_redo, guest_redo;
+  assign nested_redo = nested_flag && swap_again && want_w && !walk_i.ndirties &&
+                       (walk_i.nlevel == 3'(walk_i.nsize) + 3'd1) && ((data_i & NestedD) == '0);
+  assign guest_redo  = guest_flag && swap_again && (op == OpWrite) && epml_guest && !walk_i.gdirties &&
+                       (walk_i.glevel == 3'(walk_i.gsize) + 3'd1) && ((data_i & GuestD) == '0);
+
   // ---------------------------------------------------------------- where the walk stands now
   // From here on every choice is made as if nothing were wrong, because what is wrong is known last: `faulted`
   // alone keeps a step that faults from having effects.
@@ -310,28 +318,33 @@ module vmmu_walk_step
   assign bitmap_done   = (bitmap_read && !bitmap_clear) || (bitmap_flag && !bitmap_again);
 
   // ---------------------------------------------------------------- the guest's log
-  // Before the swap that makes the final page dirty, the walk is put aside, room is reserved, and the page that the
+  // Before the swap that makes the final page dirty, and after the bitmap of the table has been seen to (the host's logs
+  // come first), the walk is put aside, room is reserved, and the page that the
   // record goes to is translated as a write by the same engine. The record follows the swap.
-  logic is_final, nested_diverts, guest_diverts, bitmap_diverts, diverts, epml_ready;
+  logic is_final, guest_goes, nested_diverts, guest_diverts, bitmap_diverts, diverts, epml_ready;
   assign is_final       = !is_table && !walk_i.buffer;
   assign epml_ready     = walk_i.epml_held;
-  assign nested_diverts = go_nested && epml_nested && is_final && acc.ndirties && !epml_ready &&
+  assign nested_diverts = go_nested && epml_nested && `VMMU_MUT(282, is_final, !walk_i.buffer) && acc.ndirties && !epml_ready &&
                           (nested_target_level == 3'(acc.nsize) + 3'd1);
-  assign guest_diverts  = go_guest && epml_guest && acc.gdirties && !epml_ready &&
+  assign guest_bitmap   = go_guest && !guest_retry && seg_log && `VMMU_MUT(277, guest_target.bitmap.valid, 1'b0);
+  assign guest_goes     = (go_guest && !guest_bitmap) || (bitmap_done && is_table);
+  assign guest_diverts  = guest_goes && epml_guest && acc.gdirties && !epml_ready &&
                           (guest_target_level == 3'(acc.gsize) + 3'd1);
   assign bitmap_diverts = bitmap_clear && !bitmap_waits && epml_nested && is_final && !epml_ready;
   assign diverts        = nested_diverts || guest_diverts || bitmap_diverts;
 
   assign go_nested_flag = go_nested && !nested_diverts;
-  assign guest_bitmap   = go_guest && !guest_diverts && seg_log && `VMMU_MUT(277, guest_target.bitmap.valid, 1'b0);
-  assign go_guest_flag  = (go_guest && !guest_diverts && !guest_bitmap) || (bitmap_done && is_table);
+  assign go_guest_flag  = guest_goes && !guest_diverts;
   assign go_bitmap      = bitmap_clear && !bitmap_waits && !bitmap_diverts;
 
   logic buffer_denies, buffer_waits, buffer_forms, in_buffer;
+  logic buffer_high, vmm_use;  // its address has bits that no gPA has: no segment holds it
   assign buffer_denies = buffer_start && `VMMU_MUT(278, epml_i.full, 1'b0);
   assign buffer_waits  = buffer_start && !epml_i.full && !epml_i.room;
   assign buffer_forms  = buffer_start && !epml_i.full && epml_i.room;
   assign in_buffer     = walk_i.buffer || buffer_start;
+  assign buffer_high   = buffer_start && (|regs_i.log.epml_addr[63:PaWidth]);
+  assign vmm_use       = vmm_use_i && !buffer_high;
 
   // ---------------------------------------------------------------- the guest-physical address that this step forms
   logic canonical;
@@ -360,7 +373,7 @@ module vmmu_walk_step
     formed_gpa  = table_entry;
     if (guest_complete) formed_gpa = acc.gpa;
     if (starts_final) formed_gpa = walk_i.gpa;
-    if (buffer_start) formed_gpa = {regs_i.log.epml_addr, epml_slot_i, 3'b000};
+    if (buffer_start) formed_gpa = {regs_i.log.epml_addr[PaWidth-1:12], epml_slot_i, 3'b000};
   end
 
   // A VMM segment that holds it translates it, else EPT does; with VSEG_MISS there is nothing else. With none of
@@ -368,11 +381,11 @@ module vmmu_walk_step
   logic in_segment, exits, wants_nested, start_nested, placed;
   ept_perm_t segment_perm;
   logic segment_denied;
-  assign in_segment   = forms && vmm_use_i;
-  assign exits        = forms && !vmm_use_i && vseg_miss;
-  assign wants_nested = forms && !vmm_use_i && !vseg_miss && ept_on;
+  assign in_segment   = forms && vmm_use;
+  assign exits        = forms && !vmm_use && vseg_miss;
+  assign wants_nested = forms && !vmm_use && !vseg_miss && ept_on;
   assign start_nested = wants_nested && !use_page;
-  assign placed       = (forms && (vmm_use_i || (!vseg_miss && !ept_on))) || use_page;
+  assign placed       = (forms && (vmm_use || (!vseg_miss && !ept_on))) || use_page;
   assign segment_perm = '{r: vmm_i.attr.r, w: vmm_i.attr.w, x: vmm_i.attr.x, xu: vmm_i.attr.x};
   // The same demands as those of EPT.
   always_comb begin
@@ -410,14 +423,14 @@ module vmmu_walk_step
     end
     if (forms) begin
       now.gpa    = formed_gpa;
-      now.hpa    = vmm_use_i ? {vmm_i.frame, formed_gpa[11:0]} : formed_gpa;
-      now.nperm  = (vmm_use_i && `VMMU_MUT(83, 1'b1, 1'b0)) ? segment_perm : '1;
+      now.hpa    = vmm_use ? {vmm_i.frame, formed_gpa[11:0]} : formed_gpa;
+      now.nperm  = (vmm_use && `VMMU_MUT(83, 1'b1, 1'b0)) ? segment_perm : '1;
       now.nlevel = 3'd4;
       now.nmask  = '0;
       now.nsize  = Size1G;
-      now.ncap   = vmm_use_i ? vmm_i.size_used : vmm_i.size_unused;
-      now.ndirty = !(vmm_use_i && seg_log) || `VMMU_MUT(280, op == OpWrite, 1'b1);
-      now.bitmap = '{valid: vmm_use_i, addr: vmm_i.bitmap_addr, bit_no: vmm_i.bitmap_bit};
+      now.ncap   = vmm_use ? vmm_i.size_used : vmm_i.size_unused;
+      now.ndirty = !(vmm_use && seg_log) || `VMMU_MUT(280, op == OpWrite, 1'b1);
+      now.bitmap = '{valid: vmm_use, addr: vmm_i.bitmap_addr, bit_no: vmm_i.bitmap_bit};
       now.emt    = 3'd6;
       now.ipat   = 1'b0;
     end
@@ -446,12 +459,13 @@ module vmmu_walk_step
     wrong.violation     = nested_read && (not_present || (leaf && nested_denied));
     wrong.log_full      = log_denies || bitmap_denies;
     wrong.epml_full     = buffer_denies;
-    wrong.buffer_beyond = buffer_forms && placed && !vmm_use_i && (|(formed_gpa[51:32] & regs_i.reserved_pa));
+    wrong.buffer_beyond = buffer_forms && placed && !vmm_use &&
+                          ((|(formed_gpa[51:32] & regs_i.reserved_pa)) || buffer_high);
     wrong.table_write   = table_not_writable;
     wrong.vmm_segment   = in_segment && `VMMU_MUT(77, vmm_i.beyond, 1'b0);
     wrong.vmm_denied    = in_segment && `VMMU_MUT(78, segment_denied, 1'b0);
     wrong.vseg_exit     = exits;
-    wrong.beyond_ept    = start_nested && |formed_gpa[51:48];
+    wrong.beyond_ept    = start_nested && ((|formed_gpa[51:48]) || buffer_high);
   end
   assign faulted = |wrong;
 
@@ -479,7 +493,7 @@ module vmmu_walk_step
       .target_nperm_i (guest_target.nperm),
       .word_addr_i    (walk_i.addr),
       .walk_gpa_i     (walk_i.gpa),
-      .formed_gpa_i   (formed_gpa),
+      .formed_gpa_i   ({buffer_start ? regs_i.log.epml_addr[63:PaWidth] : 12'd0, formed_gpa}),
       .target_gpa_i   (guest_target.gpa),
       .fault_o        (fault)
   );
@@ -487,7 +501,7 @@ module vmmu_walk_step
   // The check that was made together with that of the guest segment is counted there.
   assign check_o = forms && vmm_i.any && !(wrong.noncanonical || wrong.guest_segment || wrong.page) &&
                    !(starts_final && (step_i == StepStart));
-  assign filter_hit_o = check_o && vmm_i.in_range && !vmm_use_i;
+  assign filter_hit_o = check_o && vmm_i.in_range && !vmm_use;
 
   // ---------------------------------------------------------------- what to do now
   logic read_guest, read_nested, finished;
@@ -500,14 +514,14 @@ module vmmu_walk_step
   // The record's page is known: the walk itself goes on where it was put aside.
   assign buffer_done = (nested_complete && walk_i.buffer) || (placed && buffer_forms && !bitmap_first) ||
                        (bitmap_done && walk_i.buffer);
-  assign waits       = log_waits || bitmap_waits || buffer_waits;
-  assign swap_restarts = (guest_flag || nested_flag) && swap_lost;
+  assign waits       = log_waits || bitmap_waits || buffer_waits || nested_redo;
+  assign swap_restarts = ((guest_flag || nested_flag) && swap_lost) || guest_redo;
   assign restart_o   = swap_restarts || again_uncached;
   assign park_o      = restart_o || ((waits || diverts || buffer_done) && !faulted);
   assign done_o      = (finished || `VMMU_MUT(129, faulted, faulted && !(nested_read && is_table))) && !again_uncached;
   assign mem_valid_o = `VMMU_MUT(124, !faulted, 1'b1) &&
-                       (read_guest || read_nested || read_bitmap || go_nested_flag || go_guest_flag ||
-                        go_bitmap || bitmap_again || ((guest_flag || nested_flag) && swap_again));
+                       (read_guest || read_nested || read_bitmap || go_nested_flag || go_guest_flag || go_bitmap ||
+                        bitmap_again || ((guest_flag || nested_flag) && swap_again && !nested_redo && !guest_redo));
 
   always_comb begin
     mem_op_o       = MemRead;
@@ -575,6 +589,10 @@ module vmmu_walk_step
       walk_o.glevel = guest_target_level;
       walk_o.gmask[guest_target_level] = 1'b0;
     end
+    if (nested_redo) begin
+      walk_o.ndirties = 1'b1;
+      walk_o.nmask[walk_i.nlevel] = 1'b1;
+    end
     if (buffer_forms) walk_o.buffer = 1'b1;
     if (pml_op_o == LogReserve) walk_o.log_held = 1'b1;
     if ((pml_op_o == LogPush) || (pml_op_o == LogRelease)) walk_o.log_held = 1'b0;
@@ -587,7 +605,7 @@ module vmmu_walk_step
     if (go_bitmap) walk_o.phase = PhBitmapSwap;
     if (go_nested_flag) walk_o.phase = PhNestedFlag;
     if (go_guest_flag) walk_o.phase = PhGuestFlag;
-    if (log_waits || nested_diverts) walk_o.phase = PhLogWait;
+    if (log_waits || nested_diverts || nested_redo) walk_o.phase = PhLogWait;
     if (guest_diverts) walk_o.phase = PhGuestWait;
     if (bitmap_waits || bitmap_diverts) walk_o.phase = PhBitmapWait;
 
@@ -640,7 +658,7 @@ module vmmu_walk_step
 
   assign pending_o     = current;
   assign gpending_we_o = guest_read && acc.gmask[walk_i.glevel];
-  assign npending_we_o = nested_read && acc.nmask[walk_i.nlevel];
+  assign npending_we_o = (nested_read && acc.nmask[walk_i.nlevel]) || nested_redo;
 
   // ---------------------------------------------------------------- what the caches learn
   // A pointer to a table is kept when the entries that lead there need no accessed flag, and when the table's page has

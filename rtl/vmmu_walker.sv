@@ -176,7 +176,7 @@ module vmmu_walker
     formed_page = mem_rsp_i.data[51:12];
     if (at_1g) formed_page[17:9] = sel_miss.req.gva[29:21];
     if (at_1g || at_2m) formed_page[8:0] = sel_miss.req.gva[20:12];
-    if (!mem_rsp_valid_i && !sel_start && (sel_walk.phase == PhBuffer)) formed_page = regs_i.log.epml_addr;
+    if (!mem_rsp_valid_i && !sel_start && (sel_walk.phase == PhBuffer)) formed_page = regs_i.log.epml_addr[PaWidth-1:12];
     else if (!mem_rsp_valid_i) formed_page = (!sel_start && sel_walk.gseg) ? sel_walk.gpa[PaWidth-1:12] : regs_i.cr3[51:12];
     else if (sel_walk.phase == PhGuestFlag) formed_page = sel_walk.gpa[PaWidth-1:12];
   end

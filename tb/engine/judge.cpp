@@ -17,6 +17,19 @@ bool is_log_full(const Result& result) {
   return fault != nullptr && fault->kind == FaultKind::PmlFull;
 }
 
+bool is_guest_log_full(const Result& result) {
+  const Fault* fault = std::get_if<Fault>(&result);
+  return fault != nullptr && fault->kind == FaultKind::EpmlFull;
+}
+
+// A fault of the guest's log names the slot that was next. Which one that is depends on other requests.
+Result at_any_slot(Result result) {
+  Fault* fault = std::get_if<Fault>(&result);
+  if (fault != nullptr && !fault->gva_valid && fault->kind != FaultKind::BusError)
+    fault->address &= ~std::uint64_t{0xfff};
+  return result;
+}
+
 bool is_pointer(unsigned level, std::uint64_t word) { return level > 1 && (word & pt::P) != 0 && (word & pt::PS) == 0; }
 
 bool equal(const WalkTrace::Swap& a, const WalkTrace::Swap& b) {
@@ -107,7 +120,20 @@ std::uint64_t Judge::View::current(HostPhys addr) const {
   return it == before.end() ? words_.peek(addr) : it->second;
 }
 
-std::uint64_t Judge::View::peek(HostPhys addr) const { return choosing && reading ? choose(addr) : current(addr); }
+std::uint64_t Judge::View::peek(HostPhys addr) const {
+  if (!choosing) return current(addr);
+  if (!reading) return bitmaps != nullptr && in_bitmap(*bitmaps, addr) ? choose_bitmap(addr) : current(addr);
+  return choose(addr, reading->table == Table::Guest ? window.guest : window.nested);
+}
+
+// No cache holds them: an entry that permits writes says that the bit was set when it was made.
+std::uint64_t Judge::View::choose_bitmap(HostPhys addr) const {
+  const auto it = bitmap_words.find(addr.value);
+  if (it != bitmap_words.end()) return it->second;
+  const std::uint64_t word = choose(addr, kNever);
+  bitmap_words.emplace(addr.value, word);
+  return word;
+}
 
 unsigned Judge::View::pick(unsigned count) const {
   if (count <= 1) return 0;
@@ -125,10 +151,9 @@ bool Judge::View::may_be_cached(std::uint64_t word) const {
   return (word & (ept::R | ept::W | ept::X | (mbe ? ept::XU : 0))) != 0;
 }
 
-std::uint64_t Judge::View::choose(HostPhys addr) const {
+std::uint64_t Judge::View::choose(HostPhys addr, std::uint64_t cached_since) const {
   const std::vector<WordHistory::Version>* list = history_.empty() ? nullptr : history_.versions(addr);
   if (list == nullptr) return current(addr);
-  const std::uint64_t cached_since = reading->table == Table::Guest ? window.guest : window.nested;
   // A version holds from the end of the one before it to its own. What comes from a cache puts no read off.
   struct Candidate {
     std::uint64_t value = 0;
@@ -170,6 +195,7 @@ void Judge::load(unsigned ctx, const RegisterSet& regs) {
 Judge::Verdict Judge::now(const Access& access, const RegisterSet& regs, WalkObserver* observer) {
   load(access.ctx, regs);
   mmu_.set_pml_index(access.ctx, kIndexWithRoom);
+  mmu_.set_log_index(access.ctx, Log::Epml, kIndexWithRoom);
   view_.choosing = false;
   const Mmu::Peek peek = mmu_.peek(access, observer);
   return {peek.result, peek.wants_write};
@@ -196,6 +222,8 @@ bool Judge::search(const Question& question, const Window& window, const Fits& f
     view_.next = 0;
     view_.reached = window.walk;
     view_.reading.reset();
+    view_.bitmaps = question.regs.seg_log_en ? &question.regs : nullptr;
+    view_.bitmap_words.clear();
     Guide guide(*this, question);
     const Mmu::Peek peek = mmu_.peek(question.access, &guide);
     trace = guide;
@@ -208,8 +236,9 @@ bool Judge::search(const Question& question, const Window& window, const Fits& f
 bool Judge::possible(const Question& question, const Result& wanted, WalkTrace& trace) {
   const bool success = std::holds_alternative<Translation>(wanted);
   mmu_.set_pml_index(question.access.ctx, is_log_full(wanted) ? kIndexFull : kIndexWithRoom);
+  mmu_.set_log_index(question.access.ctx, Log::Epml, is_guest_log_full(wanted) ? kIndexFull : kIndexWithRoom);
   const auto fits = [&](const Mmu::Peek& peek, const WalkTrace&) {
-    return peek.result == wanted && !(success && peek.wants_write);
+    return at_any_slot(peek.result) == at_any_slot(wanted) && !(success && peek.wants_write);
   };
   if (success) return search(question, question.window, fits, trace);
   return search({question.access, question.regs, {}}, question.window.without_caches(), fits, trace);

@@ -83,6 +83,9 @@ class Judge {
     std::optional<Place> reading;  // empty: a swap looks at what is there
     // A walk reads one word after the other: none before this cycle any more.
     mutable std::uint64_t reached = 0;
+    // A word of a bitmap is read without notice; its swap sees what the read saw.
+    const ContextRegs* bitmaps = nullptr;  // registers that say where they are; null: there are none
+    mutable std::unordered_map<std::uint64_t, std::uint64_t> bitmap_words;
     // Words as they were before the RTL set flags in them.
     std::unordered_map<std::uint64_t, std::uint64_t> before;
     // The nth decision with several ways out takes way n; 0 is the newest.
@@ -96,7 +99,8 @@ class Judge {
 
    private:
     std::uint64_t current(HostPhys addr) const;
-    std::uint64_t choose(HostPhys addr) const;
+    std::uint64_t choose(HostPhys addr, std::uint64_t cached_since) const;
+    std::uint64_t choose_bitmap(HostPhys addr) const;
     bool may_be_cached(std::uint64_t word) const;
     const SparseMem& words_;
     const WordHistory& history_;

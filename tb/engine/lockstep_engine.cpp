@@ -20,7 +20,9 @@ BuildParams build_params(const RtlEngine& rtl) {
   params.pa_bits = rtl.pa_bits();
   params.num_vmm_segments = rtl.num_vmm_segments();
   params.shadow_roots = rtl.shadow_roots();
-  params.prl = params.epml = params.seg_log = false;  // the RTL has none of these logs
+  params.prl = rtl.prl();
+  params.epml = rtl.epml();
+  params.seg_log = rtl.seg_log();
   return params;
 }
 
@@ -30,13 +32,8 @@ WalkerCaches walker_caches(Preset preset) {
 }
 
 Answer answer_of(const Completion& c) {
-  return {c.access,
-          c.result,
-          c.source == Source::Walk,
-          c.accepted,
-          c.responded,
-          c.source == Source::Segment,
-          c.source == Source::L2};
+  return {c.access, c.result, c.source == Source::Walk, c.accepted, c.responded, c.source == Source::Segment,
+          true,     0,        c.source == Source::L2};
 }
 
 }  // namespace
@@ -70,6 +67,8 @@ void LockstepEngine::reset() {
   scoreboard_.reset();
   stalled_.clear();
   for (unsigned ctx = 0; ctx < num_contexts(); ++ctx) scoreboard_.set_pml_index(ctx, rtl_.pml_index(ctx));
+  prl_unknown_.assign(num_contexts(), false);
+  last_drops_.assign(num_contexts(), 0);
   open_ = false;
   issued_ = 0;
 }
@@ -106,6 +105,77 @@ CommitStatus LockstepEngine::commit(unsigned ctx, const ContextRegs& regs) {
   expect_equal("reason of a rejected COMMIT", static_cast<std::uint64_t>(rtl_.last_reject()),
                static_cast<std::uint64_t>(model));
   return status;
+}
+
+void LockstepEngine::set_log_index(unsigned ctx, Log log, std::uint16_t index) {
+  rtl_.set_log_index(ctx, log, index);
+  scoreboard_.set_log_index(ctx, log, index);
+}
+
+std::uint16_t LockstepEngine::log_index(unsigned ctx, Log log) {
+  if (log == Log::Pml) return pml_index(ctx);
+  const std::uint16_t index = rtl_.log_index(ctx, log);
+  const bool known = log == Log::Prl ? prl_comparable(ctx) : !open_;
+  if (known) expect_equal("index of a log", index, scoreboard_.model().log_index(ctx, log));
+  return index;
+}
+
+std::uint8_t LockstepEngine::prl_status(unsigned ctx) {
+  const std::uint8_t status = rtl_.prl_status(ctx);
+  if (prl_comparable(ctx)) expect_equal("PRL_STATUS", status, scoreboard_.model().prl_status(ctx));
+  return status;
+}
+
+void LockstepEngine::clear_prl_status(unsigned ctx, std::uint8_t full_bits) {
+  rtl_.clear_prl_status(ctx, full_bits);
+  scoreboard_.clear_prl_status(ctx, full_bits);
+}
+
+std::uint32_t LockstepEngine::prl_drops(unsigned ctx) {
+  const std::uint32_t drops = rtl_.prl_drops(ctx);
+  if (prl_comparable(ctx)) expect_equal("PRL_DROPS", drops, scoreboard_.model().prl_drops(ctx));
+  return drops;
+}
+
+void LockstepEngine::clear_prl_drops(unsigned ctx) {
+  rtl_.clear_prl_drops(ctx);
+  scoreboard_.model().clear_prl_drops(ctx);
+  last_drops_[ctx] = 0;
+}
+
+std::uint32_t LockstepEngine::guest_events(unsigned ctx) {
+  const std::uint32_t bits = rtl_.guest_events(ctx);
+  if (open_) return bits;
+  std::uint32_t expected = scoreboard_.log_guest_events(ctx);
+  for (const GuestEvent e : {GuestEvent::EpmlFull, GuestEvent::EpmlWatermark, GuestEvent::CommitRejected}) {
+    if (scoreboard_.model().event(ctx, e)) expected |= std::uint32_t{1} << static_cast<unsigned>(e);
+  }
+  expect_equal("pending events of the guest", bits, expected);
+  return bits;
+}
+
+void LockstepEngine::clear_guest_events(unsigned ctx, std::uint32_t bits) {
+  rtl_.clear_guest_events(ctx, bits);
+  scoreboard_.clear_guest_events(ctx, bits);
+}
+
+// What the page-reference log has recorded is not the model's. With one buffer it is armed anew in both; of two nobody
+// can choose the one in use.
+void LockstepEngine::renew_prl(unsigned ctx) {
+  if (!prl()) return;
+  clear_prl_drops(ctx);
+  clear_events(ctx, event_mask(Event::PrlFull) | event_mask(Event::PrlWatermark));
+  if (scoreboard_.active(ctx).prl_double) prl_unknown_[ctx] = true;
+  if (prl_unknown_[ctx]) return;
+  set_log_index(ctx, Log::Prl, rtl_.log_index(ctx, Log::Prl));
+}
+
+// After one access alone.
+void LockstepEngine::compare_prl(unsigned ctx) {
+  if (!scoreboard_.active(ctx).prl_en || !prl_comparable(ctx)) return;
+  log_index(ctx, Log::Prl);
+  prl_status(ctx);
+  prl_drops(ctx);
 }
 
 void LockstepEngine::set_pml_index(unsigned ctx, std::uint16_t index) {
@@ -221,12 +291,21 @@ AccessRecord LockstepEngine::access(const Access& access) {
   if (open_) sync();
   Completion completion;
   AccessRecord record = rtl_.run_alone(access, completion);
-  for (std::string& d : scoreboard_.check_alone(answer_of(completion), rtl_.rig().memory().log())) {
+  Answer answer = answer_of(completion);
+  if (scoreboard_.active(access.ctx).prl_en) {
+    const std::uint32_t drops = rtl_.prl_drops(access.ctx);
+    answer.prl_drops = drops - last_drops_[access.ctx];
+    last_drops_[access.ctx] = drops;
+    answer.prl_known = !prl_unknown_[access.ctx];
+  }
+  for (std::string& d : scoreboard_.check_alone(answer, rtl_.rig().memory().log())) {
     record.differences.push_back(std::move(d));
   }
   const Memory& memory = rtl_.rig().memory();
   scoreboard_.memory().set_injected(memory.errors_left(), memory.races_left());
   mismatches_ += record.differences.size();
+  if (scoreboard_.took_effects()) renew_prl(access.ctx);
+  compare_prl(access.ctx);
   for (std::string& d : pending_) record.differences.push_back(std::move(d));
   pending_.clear();
   return record;
@@ -259,28 +338,34 @@ void LockstepEngine::sync() {
 }
 
 void LockstepEngine::end_window() {
-  std::vector<std::uint16_t> indices;
+  std::vector<LogState> logs(num_contexts());
   for (unsigned ctx = 0; ctx < num_contexts(); ++ctx) {
-    const bool logs = scoreboard_.active(ctx).pml_en;
-    indices.push_back(logs ? rtl_.pml_index(ctx) : scoreboard_.pml_index(ctx));
+    LiveRegs& live = logs[ctx].regs;
+    live.index(Log::Pml) = rtl_.pml_index(ctx);
+    if (epml()) live.index(Log::Epml) = rtl_.log_index(ctx, Log::Epml);
+    if (prl()) live.index(Log::Prl) = rtl_.log_index(ctx, Log::Prl);
+    if (prl()) live.prl_drops = rtl_.prl_drops(ctx) - last_drops_[ctx];
   }
   Memory& memory = rtl_.rig().memory();
   scoreboard_.memory().set_injected(memory.errors_left(), memory.races_left());
-  note(scoreboard_.check_quiet(memory.log(), indices));
+  note(scoreboard_.check_quiet(memory.log(), logs));
   note(rtl_.take_errors());
   memory.clear_log();
   open_ = false;
+  for (unsigned ctx = 0; ctx < num_contexts(); ++ctx) renew_prl(ctx);
 }
 
 std::uint32_t LockstepEngine::events(unsigned ctx) {
   const std::uint32_t bits = rtl_.events(ctx);
   if (open_) return bits;  // events of requests in flight are not the model's yet
   std::uint32_t expected = scoreboard_.log_events(ctx);
-  for (const Event e :
-       {Event::CommitRejected, Event::PmlWatermark, Event::LogError, Event::ShadowRoot, Event::SyncPending}) {
+  for (const Event e : {Event::CommitRejected, Event::PmlWatermark, Event::PrlFull, Event::PrlWatermark,
+                        Event::LogError, Event::ShadowRoot, Event::SyncPending}) {
     if (scoreboard_.model().event(ctx, e)) expected |= event_mask(e);
   }
-  expect_equal("pending events", bits & ~event_mask(Event::Watchdog), expected);
+  std::uint32_t judged = ~event_mask(Event::Watchdog);
+  if (prl_unknown_[ctx]) judged &= ~(event_mask(Event::PrlFull) | event_mask(Event::PrlWatermark));
+  expect_equal("pending events", bits & judged, expected & judged);
   return bits;
 }
 

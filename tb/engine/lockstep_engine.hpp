@@ -38,6 +38,17 @@ class LockstepEngine final : public Engine {
   void sync() override;
   std::optional<std::uint64_t> counter(Counter c) override;
   std::uint64_t cycles() const override { return rtl_.cycles(); }
+  bool prl() const override { return rtl_.prl(); }
+  bool epml() const override { return rtl_.epml(); }
+  bool seg_log() const override { return rtl_.seg_log(); }
+  void set_log_index(unsigned ctx, Log log, std::uint16_t index) override;
+  std::uint16_t log_index(unsigned ctx, Log log) override;
+  std::uint8_t prl_status(unsigned ctx) override;
+  void clear_prl_status(unsigned ctx, std::uint8_t full_bits) override;
+  std::uint32_t prl_drops(unsigned ctx) override;
+  void clear_prl_drops(unsigned ctx) override;
+  std::uint32_t guest_events(unsigned ctx) override;
+  void clear_guest_events(unsigned ctx, std::uint32_t bits) override;
   std::uint32_t events(unsigned ctx) override;
   void clear_events(unsigned ctx, std::uint32_t bits) override;
   void inject_bus_error(HostPhys addr, unsigned n) override;
@@ -63,6 +74,9 @@ class LockstepEngine final : public Engine {
   void note(std::vector<std::string> found);
   void expect_equal(const char* what, std::uint64_t rtl, std::uint64_t model);
   void end_window();
+  bool prl_comparable(unsigned ctx) const { return !open_ && !prl_unknown_[ctx]; }
+  void compare_prl(unsigned ctx);
+  void renew_prl(unsigned ctx);
   void queue_for_sync(const Invalidation& inv);
   void wait_until_taken();
   void invalidation_accepted(std::uint8_t id);
@@ -74,6 +88,8 @@ class LockstepEngine final : public Engine {
   };
 
   RtlEngine rtl_;
+  std::vector<bool> prl_unknown_;          // two buffers were used while several were in flight: see end_window()
+  std::vector<std::uint32_t> last_drops_;  // PRL_DROPS as last read
   Scoreboard scoreboard_;
   bool open_ = false;  // requests have been issued since the last check of the sums
   std::uint64_t issued_ = 0;

@@ -54,6 +54,9 @@ RtlEngine::RtlEngine(const EngineOptions& options) : rig_(rig_options(options)) 
   pa_bits_ = static_cast<unsigned>(rig_.capability(reg::Cap::PaBits));
   num_vmm_segments_ = static_cast<unsigned>(rig_.capability(reg::Cap::NumVmmSegments));
   shadow_roots_ = static_cast<unsigned>(rig_.capability(reg::Cap::ShadowRoots));
+  has_prl_ = rig_.capability(reg::Cap::Prl) != 0;
+  has_epml_ = rig_.capability(reg::Cap::Epml) != 0;
+  has_seg_log_ = rig_.capability(reg::Cap::SegLog) != 0;
   reset();
 }
 
@@ -163,6 +166,37 @@ std::uint16_t RtlEngine::pml_index(unsigned ctx) {
   return index_[ctx];
 }
 
+void RtlEngine::set_log_index(unsigned ctx, Log log, std::uint16_t index) {
+  write(reg::index(ctx, log), index);
+  if (log == Log::Pml) index_[ctx] = index;
+}
+
+std::uint16_t RtlEngine::log_index(unsigned ctx, Log log) {
+  return log == Log::Pml ? pml_index(ctx) : static_cast<std::uint16_t>(rig_.get(reg::index(ctx, log)));
+}
+
+std::uint8_t RtlEngine::prl_status(unsigned ctx) {
+  return static_cast<std::uint8_t>(rig_.get(reg::host(ctx, reg::Host::PrlStatus)));
+}
+
+void RtlEngine::clear_prl_status(unsigned ctx, std::uint8_t full_bits) {
+  write(reg::host(ctx, reg::Host::PrlStatus), full_bits);
+}
+
+std::uint32_t RtlEngine::prl_drops(unsigned ctx) {
+  return static_cast<std::uint32_t>(rig_.get(reg::host(ctx, reg::Host::PrlDrops)));
+}
+
+void RtlEngine::clear_prl_drops(unsigned ctx) { write(reg::host(ctx, reg::Host::PrlDrops), 0); }
+
+std::uint32_t RtlEngine::guest_events(unsigned ctx) {
+  return static_cast<std::uint32_t>(rig_.get(reg::guest(ctx, reg::Guest::Events)));
+}
+
+void RtlEngine::clear_guest_events(unsigned ctx, std::uint32_t bits) {
+  write(reg::guest(ctx, reg::Guest::Events), bits);
+}
+
 bool RtlEngine::invalidate(const Invalidation& inv) {
   if (needs_sync(inv, active_[inv.ctx]) && operands_valid(inv, active_[inv.ctx])) {
     stalled_.push_back(inv);
@@ -183,7 +217,7 @@ void RtlEngine::cr3_loaded(const Invalidation& inv) {
 
 bool RtlEngine::logs(const Access& access) const {
   const ContextRegs& r = active_[access.ctx];
-  return r.pml_en && r.ept_en;
+  return r.pml_en || r.prl_en || r.epml_en;
 }
 
 AccessRecord RtlEngine::run_alone(const Access& access, Completion& completion) {

@@ -50,6 +50,17 @@ class RtlEngine final : public Engine {
   void sync() override;
   std::optional<std::uint64_t> counter(Counter c) override;
   std::uint64_t cycles() const override { return rig_.now(); }
+  bool prl() const override { return has_prl_; }
+  bool epml() const override { return has_epml_; }
+  bool seg_log() const override { return has_seg_log_; }
+  void set_log_index(unsigned ctx, Log log, std::uint16_t index) override;
+  std::uint16_t log_index(unsigned ctx, Log log) override;
+  std::uint8_t prl_status(unsigned ctx) override;
+  void clear_prl_status(unsigned ctx, std::uint8_t full_bits) override;
+  std::uint32_t prl_drops(unsigned ctx) override;
+  void clear_prl_drops(unsigned ctx) override;
+  std::uint32_t guest_events(unsigned ctx) override;
+  void clear_guest_events(unsigned ctx, std::uint32_t bits) override;
   std::uint32_t events(unsigned ctx) override;
   void clear_events(unsigned ctx, std::uint32_t bits) override;
   void inject_bus_error(HostPhys addr, unsigned n) override { rig_.memory().inject_error(addr, n); }
@@ -89,6 +100,9 @@ class RtlEngine final : public Engine {
   unsigned num_contexts_ = 2;
   unsigned num_vmm_segments_ = 0;
   unsigned shadow_roots_ = 0;
+  bool has_prl_ = false;
+  bool has_epml_ = false;
+  bool has_seg_log_ = false;
   std::vector<Staged> staged_;
   StagedSegments staged_segments_;
   std::vector<ContextRegs> active_;

@@ -45,10 +45,9 @@ Scoreboard::Scoreboard(BuildParams params, const SparseMem& words, WalkerCaches 
       ages_(caches),
       used_(params.num_contexts),
       active_(params.num_contexts),
-      previous_log_page_(params.num_contexts),
       verified_(kVerifiedSlots),
-      log_events_(params.num_contexts),
-      log_index_(params.num_contexts) {
+      books_(params.num_contexts),
+      references_(params.num_contexts) {
   reset();
 }
 
@@ -60,12 +59,10 @@ void Scoreboard::reset() {
   ages_.clear();
   open_.clear();
   for (auto& sets : used_) sets.clear();
-  for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) {
-    take_active(ctx);
-    log_index_[ctx] = model_->pml_index(ctx);
-    previous_log_page_[ctx] = 0;
-    log_events_[ctx] = 0;
-  }
+  books_.reset();
+  seen_.clear();
+  references_.assign(params_.num_contexts, References{});
+  for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) take_active(ctx);
   for (Flight& f : flight_) f = Flight{};
   segment_counts_.emplace();
   in_flight_ = 0;
@@ -76,24 +73,37 @@ void Scoreboard::reset() {
   new_epoch();
 }
 
-void Scoreboard::set_pml_index(unsigned ctx, std::uint16_t index) {
-  model_->set_pml_index(ctx, index);
-  log_index_[ctx] = index;
+void Scoreboard::set_log_index(unsigned ctx, Log log, std::uint16_t index) {
+  model_->set_log_index(ctx, log, index);
+  books_.set_index(ctx, log, index);
+  books_.set_prl_status(ctx, model_->prl_status(ctx));
   if (in_flight_ != 0) stirred_ = true;
 }
 
+void Scoreboard::clear_prl_status(unsigned ctx, std::uint8_t full_bits) {
+  model_->clear_prl_status(ctx, full_bits);
+  books_.set_prl_status(ctx, model_->prl_status(ctx));
+  books_.set_index(ctx, Log::Prl, model_->log_index(ctx, Log::Prl));
+}
+
 void Scoreboard::clear_events(unsigned ctx, std::uint32_t bits) {
-  for (const Event e :
-       {Event::CommitRejected, Event::PmlWatermark, Event::LogError, Event::ShadowRoot, Event::SyncPending}) {
+  for (const Event e : {Event::CommitRejected, Event::PmlWatermark, Event::PrlFull, Event::PrlWatermark,
+                        Event::LogError, Event::ShadowRoot, Event::SyncPending}) {
     if ((bits & event_mask(e)) != 0) model_->clear_event(ctx, e);
   }
-  log_events_[ctx] &= ~bits;
+  books_.clear_events(ctx, bits);
+}
+
+void Scoreboard::clear_guest_events(unsigned ctx, std::uint32_t bits) {
+  for (const GuestEvent e : {GuestEvent::EpmlFull, GuestEvent::EpmlWatermark, GuestEvent::CommitRejected}) {
+    if ((bits >> static_cast<unsigned>(e) & 1) != 0) model_->clear_event(ctx, e);
+  }
+  books_.clear_guest_events(ctx, bits);
 }
 
 Reject Scoreboard::commit(unsigned ctx, const ContextRegs& regs) {
   const Reject reject = model_->commit(ctx, regs);
   if (reject != Reject::None) return reject;
-  previous_log_page_[ctx] = active_[ctx]->pml_addr;
   take_active(ctx);
   return reject;
 }
@@ -110,6 +120,7 @@ void Scoreboard::root_done(unsigned ctx) {
 
 void Scoreboard::take_active(unsigned ctx) {
   active_[ctx] = std::make_shared<const RegisterSet>(model_->active(ctx), model_->shadow_root(ctx));
+  books_.activate(ctx, *active_[ctx]);
   if (in_flight_ != 0) stirred_ = true;
   new_epoch();
   if (model_->held(ctx)) return;
@@ -249,12 +260,21 @@ bool Scoreboard::stale_allows(const Answer& answer, const RegisterSet& regs, Wal
   });
 }
 
-Differences Scoreboard::check_alone(const Answer& answer, const std::vector<Transaction>& log) {
+Differences Scoreboard::check_alone(const Answer& given, const std::vector<Transaction>& all) {
   Differences out;
+  const std::vector<Transaction> rest = given.prl_known ? std::vector<Transaction>{} : without_prl(all);
+  const std::vector<Transaction>& log = given.prl_known ? all : rest;
+  Answer answer = given;
   const unsigned ctx = answer.access.ctx;
+  const auto references = [this](const Transaction& t) { return is_prl(t); };
+  answer.access.held = !given.prl_known || (may_be_held(answer) && answer.prl_drops == 0 &&
+                                            std::none_of(log.begin(), log.end(), references));
+  remember_page(answer);
   const bool success = std::holds_alternative<Translation>(answer.result);
-  const std::uint16_t index = log_index_[ctx];
-  judge_transactions(log, out);
+  const std::uint16_t index = books_.index(ctx, Log::Pml);
+  books_.forget_older();
+  books_.set_prl_status(ctx, model_->prl_status(ctx));  // drops have changed it, which no record shows
+  judge_transactions(log, ctx, out);
   if (success && !answer.from_walk && !answer.from_segments && log.empty()) {
     if (bypass_) out.push_back(describe(answer.access) + ": answered from a TLB although caches are bypassed");
     // The model makes no dual check for what a TLB answers.
@@ -304,10 +324,12 @@ Differences Scoreboard::check_walk_alone(const Answer& answer, const std::vector
       segment_counts_->filter_hits += trace.filter_hits;
     }
     compare_words(log, true, out);
-    if (model_->pml_index(ctx) != log_index_[ctx]) {
-      out.push_back(fmt::format("{}: records leave the PML index at {:#x}, expected {:#x}", describe(answer.access),
-                                log_index_[ctx], model_->pml_index(ctx)));
-      model_->set_pml_index(ctx, log_index_[ctx]);
+    for (const Log kind : {Log::Pml, Log::Prl, Log::Epml}) {
+      if (model_->log_index(ctx, kind) == books_.index(ctx, kind)) continue;
+      out.push_back(fmt::format("{}: records leave the index of log {} at {:#x}, expected {:#x}",
+                                describe(answer.access), static_cast<unsigned>(kind), books_.index(ctx, kind),
+                                model_->log_index(ctx, kind)));
+      model_->set_log_index(ctx, kind, books_.index(ctx, kind));
     }
   }
   check_source(answer, trace, out);
@@ -342,6 +364,8 @@ Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
   if (!f.busy) return {fmt::format("response to id {}, which is not outstanding", id)};
   f.busy = false;
   --in_flight_;
+  expect_reference(answer, *f.regs);
+  remember_page(answer);
   Differences found = judge_answer(f, answer);
   if (found.empty() || !f.or_regs) return found;
   f.regs = f.or_regs;
@@ -349,7 +373,9 @@ Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
   return judge_answer(f, answer);
 }
 
-Differences Scoreboard::judge_answer(Flight& f, const Answer& answer) {
+Differences Scoreboard::judge_answer(Flight& f, const Answer& given) {
+  Answer answer = given;
+  answer.access.held = true;  // see check_quiet()
   const bool success = std::holds_alternative<Translation>(answer.result);
   if (success && !answer.from_walk && !answer.from_segments) {
     Differences hit = check_hit(answer, f.regs);
@@ -361,7 +387,10 @@ Differences Scoreboard::judge_answer(Flight& f, const Answer& answer) {
     return out;
   }
   const Fault* fault = std::get_if<Fault>(&answer.result);
-  if (fault != nullptr && (fault->kind == FaultKind::PmlFull || fault->kind == FaultKind::BusError)) stirred_ = true;
+  if (fault != nullptr && (fault->kind == FaultKind::PmlFull || fault->kind == FaultKind::EpmlFull ||
+                           fault->kind == FaultKind::BusError || !fault->gva_valid))
+    stirred_ = true;
+  if (fault != nullptr && fault->kind == FaultKind::EpmlFull) books_.guest_log_full(answer.access.ctx);
   if (fault != nullptr && fault->kind == FaultKind::BusError) {
     bus_errors_.push_back(fault->address);  // judged by the transactions of the window
     return {};

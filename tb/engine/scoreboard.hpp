@@ -18,14 +18,17 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "device/memory.hpp"
 #include "engine/cache_ages.hpp"
 #include "engine/engine.hpp"
 #include "engine/judge.hpp"
+#include "engine/log_books.hpp"
 #include "engine/model_memory.hpp"
 #include "engine/register_set.hpp"
 #include "engine/stale_set.hpp"
@@ -42,7 +45,16 @@ struct Answer {
   std::uint64_t accepted = 0;   // cycle
   std::uint64_t responded = 0;  // cycle
   bool from_segments = false;   // the dual check: no walk, and no cache either
+  bool prl_known = true;        // the model's page-reference log stands like the RTL's; alone only
+  std::uint32_t prl_drops = 0;  // records of the page-reference log that were dropped meanwhile; alone only
   bool from_l2 = false;         // judged like an answer of the L1, but the segments were held against it
+};
+
+// The live registers of a context's logs, as the RTL reads them.
+struct LogState {
+  // Those of the logs that nobody uses are as after reset.
+  LogState(int pml = 0x1ff) { regs.index(Log::Pml) = static_cast<std::uint16_t>(pml); }  // NOLINT: a plain index is one
+  LiveRegs regs;
 };
 
 constexpr std::uint32_t event_mask(Event e) { return std::uint32_t{1} << static_cast<unsigned>(e); }
@@ -57,13 +69,17 @@ class Scoreboard {
   void reset();
   void set_cache_bypass(bool on) { bypass_ = on; }
   // Index after reset, or written by software.
-  void set_pml_index(unsigned ctx, std::uint16_t index);
+  void set_log_index(unsigned ctx, Log log, std::uint16_t index);
+  void set_pml_index(unsigned ctx, std::uint16_t index) { set_log_index(ctx, Log::Pml, index); }
   std::uint16_t pml_index(unsigned ctx) const { return model_->pml_index(ctx); }
   Mmu& model() { return *model_; }
   // Events of the log that the records seen have raised, as bits; the model's own among them, unless they
   // were raised while the order of requests in flight decided.
-  std::uint32_t log_events(unsigned ctx) const { return log_events_[ctx]; }
+  std::uint32_t log_events(unsigned ctx) const { return books_.events(ctx); }
+  std::uint32_t log_guest_events(unsigned ctx) const { return books_.guest_events(ctx); }
   void clear_events(unsigned ctx, std::uint32_t bits);
+  void clear_guest_events(unsigned ctx, std::uint32_t bits);
+  void clear_prl_status(unsigned ctx, std::uint8_t full_bits);
   ModelMemory& memory() { return memory_; }
 
   // Software. `now` is the cycle from which it holds.
@@ -88,6 +104,10 @@ class Scoreboard {
   // One request alone, and all that memory did for it.
   Differences check_alone(const Answer& answer, const std::vector<Transaction>& log);
 
+  // Whether check_alone() has taken effects over from the RTL since this was asked last: its page-reference log may
+  // have been changed by drops, which the model does not know.
+  bool took_effects() { return std::exchange(took_effects_, false); }
+
   // Several in flight, told apart by id.
   void accepted(unsigned id, const Access& access, std::uint64_t cycle);
   Differences check_answer(unsigned id, const Answer& answer);
@@ -99,9 +119,10 @@ class Scoreboard {
     std::uint64_t filter_hits = 0;
   };
   std::optional<SegmentCounts> segment_counts() const { return segment_counts_; }
-  // Nothing is in flight any more. `log` is all that memory did since the last such check. The PML
-  // indices are those that the RTL reads now, one for each context.
-  Differences check_quiet(const std::vector<Transaction>& log, const std::vector<std::uint16_t>& indices);
+  // Nothing is in flight any more. `log` is all that memory did since the last such check. `logs` is what the RTL reads
+  // now, of each context. The model leaves the page-reference log out while several are in flight: its records are
+  // judged by their places and number, and software has to arm it anew in both before requests go on alone.
+  Differences check_quiet(const std::vector<Transaction>& log, const std::vector<LogState>& logs);
 
  private:
   struct Flight {
@@ -162,12 +183,19 @@ class Scoreboard {
   bool compare_log(const Answer& answer, const std::vector<Transaction>& log, const WalkTrace& trace,
                    Differences& out) const;
   bool caches_explain_reads(const Answer& answer, const std::vector<Transaction>& log, const WalkTrace& trace) const;
-  void judge_transactions(const std::vector<Transaction>& log, Differences& out);
-  void judge_record(const Transaction& t, Differences& out);
+  void judge_transactions(const std::vector<Transaction>& log, std::optional<unsigned> alone, Differences& out);
+  void compare_guest_logs(const std::vector<LogState>& logs, Differences& out);
+  bool sets_bitmap_bit(const Transaction& t) const;
+  bool is_prl(const Transaction& t) const;
+  std::vector<Transaction> without_prl(const std::vector<Transaction>& log) const;
+  // Whether a TLB may hold the page, so that a walk for it leaves no record in the page-reference log.
+  bool may_be_held(const Answer& answer) const;
+  void remember_page(const Answer& answer);
+  void expect_reference(const Answer& answer, const RegisterSet& regs);
+  void compare_references(const std::vector<Transaction>& log, const std::vector<LogState>& logs, Differences& out);
   void compare_words(const std::vector<Transaction>& log, bool exact, Differences& out);
   void compare_window(const std::vector<Transaction>& log, Differences& out);
   void compare_bus_errors(const std::vector<Transaction>& log, Differences& out) const;
-  bool in_log_page(HostPhys addr) const;
 
   BuildParams params_;
   const SparseMem& words_;
@@ -181,7 +209,6 @@ class Scoreboard {
   CacheAges ages_;
   std::vector<std::vector<UsedRegs>> used_;  // by context, the latest first
   std::vector<std::shared_ptr<const RegisterSet>> active_;
-  std::vector<std::uint64_t> previous_log_page_;  // records under way still go there after a COMMIT
   bool bypass_ = false;
   std::uint64_t epoch_ = 0;  // of software changes
   std::vector<Verified> verified_;
@@ -194,8 +221,14 @@ class Scoreboard {
   bool stirred_ = false;                                   // effects of this window depend on an order that nobody sees
   std::unordered_map<std::uint64_t, std::int64_t> reads_;  // by address: model's minus the RTL's, this window
   std::vector<WalkTrace::Record> records_;                 // of the model, this window
-  std::vector<std::uint32_t> log_events_;
-  std::vector<std::uint16_t> log_index_;  // where the RTL's next record belongs, by context
+  LogBooks books_;
+  bool took_effects_ = false;
+  std::set<std::pair<std::uint8_t, std::uint64_t>> seen_;  // pages that were answered, by size: a TLB may hold them
+  struct References {
+    std::uint64_t due = 0;    // answers that leave a record
+    std::uint64_t least = 0;  // those of them for pages that no TLB holds
+  };
+  std::vector<References> references_;  // of this window, by context
 };
 
 }  // namespace vmmu::tb

@@ -91,6 +91,16 @@ bool subsequence(const std::vector<RtlRead>& rtl, std::size_t last, const std::v
   return n == last;
 }
 
+// Whether those from `first` on are some of the model's, in their order, with flags that an attempt before has set.
+bool subsequence_again(const std::vector<RtlRead>& rtl, std::size_t first, const std::vector<WalkTrace::Read>& model) {
+  std::size_t n = first;
+  for (std::size_t i = 0; i < model.size() && n < rtl.size(); ++i) {
+    const bool same_word = rtl[n].word == model[i].word || rtl[n].word == (model[i].word | rtl[n].own_flags);
+    if (rtl[n].addr == model[i].addr && same_word) ++n;
+  }
+  return n == rtl.size();
+}
+
 // Whether the RTL's last reads are all of the model's. Flags that an attempt before the last one has set are found.
 bool ends_with_all(const std::vector<RtlRead>& rtl, const std::vector<WalkTrace::Read>& model) {
   if (rtl.size() < model.size()) return false;
@@ -122,6 +132,13 @@ bool Scoreboard::caches_explain_reads(const Answer& answer, const std::vector<Tr
   // A restart because of a lost swap has no caches either: only what came before may be left out.
   const std::vector<WalkTrace::Read> last(trace.reads.begin() + static_cast<std::ptrdiff_t>(trace.restarted_at),
                                           trace.reads.end());
+  // What the first attempt has logged, the second one need not look at again: bitmaps, and the page of the guest's log.
+  const RegisterSet& regs = *active_[answer.access.ctx];
+  if (fault != nullptr && (regs.epml_en || regs.seg_log_en)) {
+    for (std::size_t first = 0; first < rtl.size(); ++first) {
+      if (subsequence(rtl, first, trace.reads) && subsequence_again(rtl, first, trace.reads)) return true;
+    }
+  }
   if (!ends_with_all(rtl, last)) return false;
   // The model's walk ends where memory refused; an attempt with caches before it may have passed that place by.
   return bus_error || subsequence(rtl, rtl.size() - last.size(), trace.reads);
@@ -150,40 +167,105 @@ bool Scoreboard::compare_log(const Answer& answer, const std::vector<Transaction
   return all_read;
 }
 
-void Scoreboard::judge_transactions(const std::vector<Transaction>& log, Differences& out) {
+void Scoreboard::judge_transactions(const std::vector<Transaction>& log, std::optional<unsigned> alone,
+                                    Differences& out) {
   for (const Transaction& t : log) {
-    if (t.op == MemOp::Cas && !adds_flags_only(t)) {
-      out.push_back("swap that does not just add accessed or dirty flags: " + describe(t));
+    if (t.op == MemOp::Cas && !adds_flags_only(t) && !sets_bitmap_bit(t)) {
+      out.push_back("swap that does not just add accessed or dirty flags, or a bit of a bitmap: " + describe(t));
     }
-    if (t.op == MemOp::Write) judge_record(t, out);
+    if (t.op != MemOp::Write) continue;
+    std::string why = books_.take(t, alone);
+    if (!why.empty()) out.push_back(std::move(why));
   }
 }
 
-// A record goes where some context's index points, and the index counts down (architecture 10).
-void Scoreboard::judge_record(const Transaction& t, Differences& out) {
+// The guests' logs together hold as many records as were written.
+void Scoreboard::compare_guest_logs(const std::vector<LogState>& logs, Differences& out) {
+  unsigned counted = 0;
   for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) {
-    const std::uint64_t slot = std::uint64_t{8} * log_index_[ctx];
-    const bool here = (active_[ctx]->pml_addr + slot == t.addr.value) ||
-                      (in_flight_ != 0 && previous_log_page_[ctx] + slot == t.addr.value) ||
-                      (stirred_ && previous_log_page_[ctx] + slot == t.addr.value);
-    if (!here || (log_index_[ctx] >> 9) != 0) continue;
-    if (!t.error) --log_index_[ctx];
-    if (t.error) log_events_[ctx] |= event_mask(Event::LogError);
-    if (!t.error && log_index_[ctx] == active_[ctx]->pml_watermark) {
-      log_events_[ctx] |= event_mask(Event::PmlWatermark);
-    }
-    if ((t.wdata & ~kFrameMask) != 0) out.push_back("log record is no page address: " + describe(t));
-    return;
+    counted += static_cast<std::uint16_t>(books_.index(ctx, Log::Epml) - logs[ctx].regs.index(Log::Epml));
+    books_.set_index(ctx, Log::Epml, logs[ctx].regs.index(Log::Epml));
   }
-  out.push_back("write that is no record at the index of any log: " + describe(t));
+  if (counted != books_.epml_records()) {
+    out.push_back(
+        fmt::format("guests' logs: {} records written, their indices say {}", books_.epml_records(), counted));
+  }
+  books_.forget_epml_records();
+  books_.forget_older();
 }
 
-bool Scoreboard::in_log_page(HostPhys addr) const {
+// One bit more in the bitmap of a VMM segment.
+bool Scoreboard::sets_bitmap_bit(const Transaction& t) const {
+  const std::uint64_t added = t.wdata ^ t.expected;
+  if (added == 0 || (added & (added - 1)) != 0 || (t.expected & added) != 0) return false;
+  const auto in_one = [&](const auto& regs) { return in_bitmap(*regs, t.addr); };
+  const auto in_older = [&](const auto& sets) {
+    return std::any_of(sets.begin(), sets.end(), [&](const UsedRegs& u) { return in_bitmap(*u.regs, t.addr); });
+  };
+  return std::any_of(active_.begin(), active_.end(), in_one) || std::any_of(used_.begin(), used_.end(), in_older);
+}
+
+bool Scoreboard::is_prl(const Transaction& t) const {
+  if (t.op != MemOp::Write) return false;
+  const std::uint64_t page = t.addr.value & kFrameMask;
+  const auto logs_there = [page](const RegisterSet& regs) {
+    return regs.prl_en && (page == regs.prl_addr || (regs.prl_double && page == regs.prl_addr2));
+  };
   for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) {
-    const std::uint64_t page = addr.value & kFrameMask;
-    if (active_[ctx]->pml_en && (page == active_[ctx]->pml_addr || page == previous_log_page_[ctx])) return true;
+    if (logs_there(*active_[ctx])) return true;
+    for (const UsedRegs& u : used_[ctx]) {
+      if (logs_there(*u.regs)) return true;
+    }
   }
   return false;
+}
+
+std::vector<Transaction> Scoreboard::without_prl(const std::vector<Transaction>& log) const {
+  std::vector<Transaction> rest;
+  std::copy_if(log.begin(), log.end(), std::back_inserter(rest), [this](const Transaction& t) { return !is_prl(t); });
+  return rest;
+}
+
+bool Scoreboard::may_be_held(const Answer& answer) const {
+  if (bypass_) return false;
+  for (const PageSize size : {PageSize::k4K, PageSize::k2M, PageSize::k1G}) {
+    const std::uint64_t page = answer.access.gva.value >> page_shift(size);
+    if (seen_.count({static_cast<std::uint8_t>(size), page}) != 0) return true;
+  }
+  return false;
+}
+
+void Scoreboard::remember_page(const Answer& answer) {
+  const auto* t = std::get_if<Translation>(&answer.result);
+  if (t == nullptr || !active_[answer.access.ctx]->prl_en) return;
+  seen_.insert({static_cast<std::uint8_t>(t->size), answer.access.gva.value >> page_shift(t->size)});
+}
+
+void Scoreboard::expect_reference(const Answer& answer, const RegisterSet& regs) {
+  if (!regs.prl_en || !std::holds_alternative<Translation>(answer.result)) return;
+  if (!answer.from_walk && !answer.from_segments) return;
+  ++references_[answer.access.ctx].due;
+  if (!may_be_held(answer)) ++references_[answer.access.ctx].least;
+}
+
+void Scoreboard::compare_references(const std::vector<Transaction>& log, const std::vector<LogState>& logs,
+                                    Differences& out) {
+  std::uint64_t got = 0;
+  References expected;
+  for (const Transaction& t : log) got += is_prl(t);
+  for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) {
+    got += logs[ctx].regs.prl_drops;
+    expected.due += references_[ctx].due;
+    expected.least += references_[ctx].least;
+    references_[ctx] = References{};
+    if (logs[ctx].regs.index(Log::Prl) == books_.index(ctx, Log::Prl)) continue;
+    out.push_back(fmt::format("PRL index of context {}: got {:#x}, expected {:#x}", ctx, logs[ctx].regs.index(Log::Prl),
+                              books_.index(ctx, Log::Prl)));
+  }
+  if (got < expected.least || got > expected.due) {
+    out.push_back(fmt::format("page-reference log: {} records and drops for {} to {} answers", got, expected.least,
+                              expected.due));
+  }
 }
 
 // Afterwards both memories are equal, so that one difference is reported once.
@@ -206,8 +288,11 @@ void Scoreboard::compare_window(const std::vector<Transaction>& log, Differences
   for (const Transaction& t : log) {
     if (t.op == MemOp::Read) --reads_[t.addr.value];
   }
+  // Of two walks that find a page clean both translate the page of the guest's log, and one makes the record.
+  const auto has_epml = [](const auto& regs) { return regs->epml_en; };
+  const bool more = std::any_of(active_.begin(), active_.end(), has_epml);
   for (const auto& [addr, surplus] : reads_) {
-    if (surplus == 0 || (surplus > 0 && walker_caches())) continue;  // caches leave reads out
+    if (surplus == 0 || (surplus < 0 && more) || (surplus > 0 && walker_caches())) continue;  // caches leave reads out
     out.push_back(fmt::format("table reads of {:#x} while several were in flight: {} {}", addr,
                               surplus < 0 ? -surplus : surplus, surplus < 0 ? "too many" : "missing"));
     break;
@@ -215,19 +300,26 @@ void Scoreboard::compare_window(const std::vector<Transaction>& log, Differences
   std::vector<std::uint64_t> rtl;
   std::vector<std::uint64_t> model;
   for (const Transaction& t : log) {
-    if (t.op == MemOp::Write && !t.error) rtl.push_back(t.wdata);
+    if (t.op == MemOp::Write && !t.error && !is_prl(t)) rtl.push_back(t.wdata);
   }
   for (const WalkTrace::Record& r : records_) model.push_back(r.word);
   std::sort(rtl.begin(), rtl.end());
   std::sort(model.begin(), model.end());
-  if (rtl == model) {
+  // The first write below a large nested page sets its flag, and which write that was nobody sees.
+  const auto in_one_leaf = [](std::uint64_t a, std::uint64_t b) { return a >> 30 == b >> 30; };
+  if (std::equal(rtl.begin(), rtl.end(), model.begin(), model.end(), in_one_leaf)) {
     // Equal as multisets; which of them stands in which slot is the order of the walks.
     for (const Transaction& t : log) {
-      if (t.op == MemOp::Write && in_log_page(t.addr)) memory_.poke(t.addr, words_.peek(t.addr));
+      if (t.op == MemOp::Write) memory_.poke(t.addr, words_.peek(t.addr));
     }
   } else {
-    out.push_back(fmt::format("log records while several were in flight: got {}, expected {}, not equal as multisets",
-                              rtl.size(), model.size()));
+    const auto [got, wanted] = std::mismatch(rtl.begin(), rtl.end(), model.begin(), model.end());
+    const auto word = [](auto at, const auto& list) {
+      return at == list.end() ? "nothing" : fmt::format("{:#x}", *at);
+    };
+    out.push_back(fmt::format(
+        "log records while several were in flight: got {}, expected {}; the first in order that differs: {} and {}",
+        rtl.size(), model.size(), word(got, rtl), word(wanted, model)));
   }
 }
 
@@ -248,19 +340,28 @@ void Scoreboard::compare_bus_errors(const std::vector<Transaction>& log, Differe
   }
 }
 
-Differences Scoreboard::check_quiet(const std::vector<Transaction>& log, const std::vector<std::uint16_t>& indices) {
+Differences Scoreboard::check_quiet(const std::vector<Transaction>& log, const std::vector<LogState>& logs) {
   swapped_.clear();
   Differences out;
-  judge_transactions(log, out);
+  judge_transactions(log, std::nullopt, out);
+  compare_references(log, logs, out);
+  compare_guest_logs(logs, out);
   compare_bus_errors(log, out);
   if (!stirred_) compare_window(log, out);
+  for (const Transaction& t : log) {
+    if (is_prl(t) && !t.error) memory_.poke(t.addr, words_.peek(t.addr));
+  }
   compare_words(log, !stirred_, out);
   for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) {
-    const std::uint16_t expected = stirred_ ? log_index_[ctx] : model_->pml_index(ctx);
-    if (indices[ctx] != expected) {
-      out.push_back(fmt::format("PML index of context {}: got {:#x}, expected {:#x}", ctx, indices[ctx], expected));
+    for (const Log kind : {Log::Pml, Log::Epml}) {
+      const std::uint16_t index = logs[ctx].regs.index(kind);
+      const std::uint16_t expected = stirred_ ? books_.index(ctx, kind) : model_->log_index(ctx, kind);
+      if (index != expected) {
+        out.push_back(fmt::format("{} index of context {}: got {:#x}, expected {:#x}",
+                                  kind == Log::Pml ? "PML" : "EPML", ctx, index, expected));
+      }
+      set_log_index(ctx, kind, index);
     }
-    set_pml_index(ctx, indices[ctx]);
   }
   stirred_ = memory_.injected();
   reads_.clear();

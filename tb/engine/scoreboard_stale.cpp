@@ -106,7 +106,7 @@ bool Scoreboard::settled(const Judge::Question& question, const WalkTrace& path)
 bool Scoreboard::stale_explains(const Answer& answer, const std::vector<Transaction>& log, std::uint16_t index,
                                 const WalkTrace& path, WalkTrace& trace) {
   const RegisterSet& regs = *active_[answer.access.ctx];
-  const Deeds deeds = deeds_in(log);
+  const Deeds deeds = deeds_in(without_prl(log));
   const Judge::Question q = question(answer.access, regs, window_of(answer.access.ctx, regs, answer.responded));
   if (settled(q, path) || !memory_shows(deeds.swaps, words_)) return false;
   return judge_.explains(q, answer.result, deeds, index, trace);
@@ -122,9 +122,10 @@ std::uint32_t Scoreboard::model_log_events(unsigned ctx) const {
 
 void Scoreboard::take_effects(const Answer& answer, const std::vector<Transaction>& log, std::uint32_t events_before) {
   const unsigned ctx = answer.access.ctx;
+  took_effects_ = true;
   Differences replaced;
   compare_words(log, false, replaced);
-  model_->set_pml_index(ctx, log_index_[ctx]);
+  for (const Log kind : {Log::Pml, Log::Prl, Log::Epml}) model_->set_log_index(ctx, kind, books_.index(ctx, kind));
   for (const Event e : {Event::PmlWatermark, Event::LogError}) {
     if ((events_before & event_mask(e)) == 0) model_->clear_event(ctx, e);
   }

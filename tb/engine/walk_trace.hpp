@@ -23,6 +23,7 @@ class WalkTrace : public WalkObserver {
   struct Record {
     HostPhys addr;
     std::uint64_t word = 0;
+    Log log = Log::Pml;
   };
 
   void on_entry_read(Table table, unsigned level, HostPhys addr, std::uint64_t word) override {
@@ -36,7 +37,12 @@ class WalkTrace : public WalkObserver {
                std::uint64_t found) override {
     swaps.push_back({addr, expected, desired, found});
   }
-  void on_record(Log, HostPhys addr, std::uint64_t word) override { records.push_back({addr, word}); }
+  void on_record(Log log, HostPhys addr, std::uint64_t word) override { records.push_back({addr, word, log}); }
+  // To memory a bitmap is one more word that is read and swapped.
+  void on_bitmap_read(HostPhys addr, std::uint64_t word) override { reads.push_back({addr, word}); }
+  void on_bitmap_swap(HostPhys addr, std::uint64_t expected, std::uint64_t desired, std::uint64_t found) override {
+    swaps.push_back({addr, expected, desired, found});
+  }
   void on_segment_check(SegmentLevel) override { ++segment_checks; }
   void on_filter_hit(SegmentLevel) override { ++filter_hits; }
   void on_restart() override {

@@ -25,7 +25,9 @@ struct Mix {
   unsigned response_stall = 0;
   bool same_page = false;
   bool segments = false;
-  bool axi = false;  // behind the AXI4 master, with what that draws from the seed
+  bool logs = false;        // all of them, and software that drains them
+  bool prl_double = false;  // with two buffers for the page-reference log; one at a time only
+  bool axi = false;         // behind the AXI4 master, with what that draws from the seed
 };
 
 inline MemoryTiming timing(unsigned from, unsigned to, bool reorder, unsigned stall) {
@@ -52,6 +54,10 @@ class Run {
     w.same_page = mix.same_page;
     w.segments = mix.segments;
     w.vmm_segments = engine_.num_vmm_segments();
+    w.prl = mix.logs && engine_.prl();
+    w.prl_double = mix.prl_double;
+    w.epml = mix.logs && engine_.epml();
+    w.seg_log = mix.logs && engine_.seg_log();
     w.shadow = mix.segments && engine_.shadow_roots() != 0;
     world_ = std::make_unique<RandomWorld>(seed, w, [this](HostPhys a, std::uint64_t v) {
       tell("poke", fmt::format("{:#x} {:#x} -> {:#x}", a.value, engine_.peek(a), v));
@@ -77,12 +83,14 @@ class Run {
     if (share(mix_.alone)) {
       wait_for_invalidations();
       judge(engine_.access(world_->access()));
+      if (mix_.logs && world_->chance(10)) drain_logs();
     } else if (share(mix_.sync)) {
       synchronize();
       engine_.sync();
       drain_logs();
     } else if (share(mix_.poke)) {
-      world_->change_entry();
+      const unsigned ctx = static_cast<unsigned>(world_->random() % world_->contexts());
+      if (!mix_.logs || world_->chance(50) || !world_->clean_bitmap(ctx)) world_->change_entry();
     } else if (share(mix_.invalidate)) {
       const Invalidation inv = world_->invalidation();
       tell("invalidate", fmt::format("op {} ctx {} addr {:#x} pcid {} vpid {}", static_cast<unsigned>(inv.op), inv.ctx,
@@ -182,12 +190,29 @@ class Run {
       while (engine_.sync_done(ctx)) tell("sync done", fmt::format("ctx {}", ctx));
     }
   }
+  // What software does about full logs, mostly.
   void drain_logs() {
     for (unsigned ctx = 0; ctx < world_->contexts(); ++ctx) {
-      if (!world_->regs(ctx).pml_en) continue;
-      if ((engine_.pml_index(ctx) >> 9) != 0)
-        engine_.set_pml_index(ctx, static_cast<std::uint16_t>(world_->random() % 40));
-      engine_.clear_events(ctx, engine_.events(ctx));
+      const ContextRegs& regs = world_->regs(ctx);
+      if (regs.pml_en) drain(ctx, Log::Pml);
+      if (regs.epml_en) {
+        drain(ctx, Log::Epml);
+        engine_.clear_guest_events(ctx, engine_.guest_events(ctx));
+      }
+      if (regs.prl_en && world_->chance(70)) {
+        drain(ctx, Log::Prl);
+        const std::uint8_t full = engine_.prl_status(ctx) & prl_status::kBothFull;
+        if (full != 0 && world_->chance(50)) engine_.clear_prl_status(ctx, full);
+        if (engine_.prl_drops(ctx) != 0 && world_->chance(50)) engine_.clear_prl_drops(ctx);
+      }
+      if (regs.pml_en || regs.prl_en || regs.epml_en) engine_.clear_events(ctx, engine_.events(ctx));
+    }
+  }
+  void drain(unsigned ctx, Log log) {
+    const std::uint16_t index = engine_.log_index(ctx, log);
+    const bool full = (index >> 9) != 0 || (log == Log::Prl && index == 0);
+    if (full || (mix_.logs && world_->chance(20))) {
+      engine_.set_log_index(ctx, log, static_cast<std::uint16_t>(world_->random() % 40));
     }
   }
   void judge(const AccessRecord& record) {

@@ -6,11 +6,18 @@ namespace {
 constexpr std::uint64_t kArea = std::uint64_t{1} << 32;  // host memory of one context
 constexpr std::uint64_t kGuestMemory = 0xc0000000;       // of it, what the guest sees
 constexpr std::uint64_t kDataOffset = 0x40000000;        // where its pages begin
+constexpr std::uint64_t kGuestLog = 0xbff00000;          // gPA of the guest's log
+// Host addresses, after that of the context: logs, and the bitmaps of the VMM segments one after the other.
+constexpr std::uint64_t kPml = 0xe0000000;
+constexpr std::uint64_t kPrl = 0xe0010000;
+constexpr std::uint64_t kPrl2 = 0xe0020000;
+constexpr std::uint64_t kBitmaps = 0xe1000000;
+constexpr std::uint64_t kBitmapBytes = 0x100000;
 
 }  // namespace
 
 RandomWorld::RandomWorld(std::uint64_t seed, const WorldOptions& options, Poke poke)
-    : random_(seed), poke_(std::move(poke)), contexts_(options.contexts), shadow_(options.shadow) {
+    : random_(seed), poke_(std::move(poke)), contexts_(options.contexts), shadow_(options.shadow), options_(options) {
   for (unsigned ctx = 0; ctx < options.contexts; ++ctx) build(ctx, options);
 }
 
@@ -48,12 +55,20 @@ void RandomWorld::build(unsigned ctx, const WorldOptions& options) {
   regs.virt = config.nested || chance(30);
   regs.vpid = static_cast<std::uint16_t>(1 + random_() % 3);
   regs.pml_en = options.logging && config.accessed_dirty && chance(70);
-  regs.pml_addr = base + 0xe0000000;
+  regs.pml_addr = base + kPml;
   regs.pml_watermark = static_cast<std::uint16_t>(random_() % 512);
 
   const std::uint64_t data = (config.nested ? 0 : base) + kDataOffset;
   for (unsigned i = 0; i < (options.same_page ? 3 : options.pages); ++i) add_page(context, GuestPhys{data});
+  if (options.epml && config.nested && chance(80)) {
+    EptAttr attr;
+    attr.write = chance(90);
+    attr.accessed = chance(50);
+    attr.dirty = attr.accessed && chance(50);
+    (void)context.tables->emap(GuestPhys{kGuestLog}, HostPhys{kGuestLog + base}, PageSize::k4K, attr);
+  }
   context.regs = context.tables->regs(regs);
+  set_logs(context.regs, ctx);
   if (context.regs.pcide) context.regs.cr3 |= random_() % 3;
   if (options.segments) {
     context.segments = plan_segments(context, options, config.nested ? 0 : base, config.offset);
@@ -74,6 +89,43 @@ std::unique_ptr<RandomSegments> RandomWorld::plan_segments(const Context& contex
   plan.offset = offset;
   plan.vmm_segments = options.vmm_segments;
   return std::make_unique<RandomSegments>(random_, std::move(plan));
+}
+
+void RandomWorld::set_logs(ContextRegs& regs, unsigned ctx) {
+  const std::uint64_t base = kArea * (ctx + 1);
+  if (options_.prl) {
+    regs.prl_en = chance(60);
+    regs.prl_double = options_.prl_double && chance(50);
+    regs.prl_addr = base + kPrl;
+    regs.prl_addr2 = base + kPrl2;
+    regs.prl_watermark = static_cast<std::uint16_t>(random_() % 512);
+  }
+  if (options_.epml) {
+    regs.epml_en = chance(60);
+    regs.epml_trigger_ept = chance(50);
+    regs.epml_addr = (regs.ept_en || regs.vseg_miss ? 0 : base) + kGuestLog;
+    regs.epml_watermark = static_cast<std::uint16_t>(random_() % 512);
+  }
+  if (options_.seg_log) {
+    regs.seg_log_en = chance(60);
+    for (unsigned n = 0; n < kMaxVmmSegments; ++n) {
+      regs.vseg_bitmap[n] = n < options_.vmm_segments ? base + kBitmaps + kBitmapBytes * n : 0;
+    }
+    if (chance(60)) regs.pml_en = true;
+  }
+}
+
+bool RandomWorld::clean_bitmap(unsigned ctx) {
+  const ContextRegs& regs = contexts_[ctx].regs;
+  if (!regs.seg_log_en || options_.vmm_segments == 0) return false;
+  const unsigned n = static_cast<unsigned>(random_() % options_.vmm_segments);
+  const Context& context = contexts_[ctx];
+  const std::uint64_t gpa =
+      chance(30) ? context.tables->cr3() : context.pages[random_() % context.pages.size()].gpa.value;
+  if (!regs.vseg[n].contains(gpa)) return false;
+  const std::uint64_t page = (gpa - regs.vseg[n].base) >> 12;
+  poke_(HostPhys{regs.vseg_bitmap[n] + 8 * (page / 64)}, chance(50) ? 0 : random_());
+  return true;
 }
 
 void RandomWorld::add_page(Context& context, GuestPhys area) {
@@ -194,6 +246,7 @@ ContextRegs RandomWorld::other_regs(unsigned ctx) {
     regs.cr3 = context.tables->cr3() | (regs.pcide ? random_() % 3 : 0);
   }
   if (context.segments) context.segments->change(regs);
+  set_logs(regs, ctx);
   if (shadow_) enter_or_leave_shadow(context, regs);
   return regs;
 }

@@ -22,6 +22,11 @@ struct WorldOptions {
   bool segments = false;      // direct segments and escape filters come and go
   unsigned vmm_segments = 0;  // of the build
   bool shadow = false;        // contexts that can may walk shadow tables now and then
+  // Logs beside PML come and go, in a build that has them.
+  bool prl = false;
+  bool prl_double = false;
+  bool epml = false;
+  bool seg_log = false;
 };
 
 class RandomWorld {
@@ -44,6 +49,8 @@ class RandomWorld {
   ContextRegs other_regs(unsigned ctx);
   // Of a context with SHADOW: the row of the shadow-root buffer that its CR3 looks for.
   ShadowRow shadow_row(unsigned ctx) const;
+  // Software clears bits of a segment's bitmap. False: the context has none.
+  bool clean_bitmap(unsigned ctx);
   // COMMIT has accepted them.
   void accepted(unsigned ctx, const ContextRegs& regs) { contexts_[ctx].regs = regs; }
 
@@ -69,6 +76,7 @@ class RandomWorld {
   void set_controls(ContextRegs& regs, bool nested);
   std::unique_ptr<RandomSegments> plan_segments(const Context& context, const WorldOptions& options,
                                                 std::uint64_t memory, std::uint64_t offset);
+  void set_logs(ContextRegs& regs, unsigned ctx);
   void enter_or_leave_shadow(const Context& context, ContextRegs& regs);
   // Around the ends of the guest segment.
   std::uint64_t near_segment(const Segment& s);
@@ -79,6 +87,7 @@ class RandomWorld {
   std::vector<Context> contexts_;
   std::vector<Changed> changed_;
   bool shadow_ = false;
+  WorldOptions options_;
 };
 
 }  // namespace vmmu::tb

@@ -215,7 +215,7 @@ TEST_CASE("EPML: all 512 records are used; the write that finds it full changes 
       CHECK(fault.kind == FaultKind::EpmlFull);
       CHECK(fault.code == 0);
       CHECK(fault.address == 0);
-      CHECK(w.guest_events() == kEpmlFullEvent);
+      CHECK((w.guest_events() & kEpmlFullEvent) != 0);
       CHECK(w.rig.device().out.irq_guest == 1);
       CHECK_FALSE(w.rig.device().out.irq_host);
       // The flag that would have been recorded is not set, so that the repetition records it.

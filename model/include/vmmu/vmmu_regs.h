@@ -1029,9 +1029,9 @@ typedef struct __attribute__ ((__packed__)) {
 #define VMMU_GUEST__EPML_CTRL__TRIGGER_reset 0x0
 
 // reg - vmmu_guest::epml_addr
-#define VMMU_GUEST__EPML_ADDR__PAGE_bm 0xffffffffff000
+#define VMMU_GUEST__EPML_ADDR__PAGE_bm 0xfffffffffffff000
 #define VMMU_GUEST__EPML_ADDR__PAGE_bp 12
-#define VMMU_GUEST__EPML_ADDR__PAGE_bw 40
+#define VMMU_GUEST__EPML_ADDR__PAGE_bw 52
 #define VMMU_GUEST__EPML_ADDR__PAGE_reset 0x0
 
 // reg - vmmu_guest::epml_index
