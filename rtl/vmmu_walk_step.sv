@@ -522,9 +522,8 @@ module vmmu_walk_step
   assign park_o      = restart_o || ((waits || diverts || buffer_done) && !faulted);
   assign done_o      = (finished || `VMMU_MUT(129, faulted, faulted && !(nested_read && is_table))) && !again_uncached;
   assign mem_valid_o = `VMMU_MUT(124, !faulted, 1'b1) &&
-                       (read_guest || read_nested || read_bitmap || go_nested_flag || go_guest_flag ||
-                        go_bitmap || bitmap_again ||
-                        ((guest_flag || nested_flag) && swap_again && !nested_redo && !guest_redo));
+                       (read_guest || read_nested || read_bitmap || go_nested_flag || go_guest_flag || go_bitmap ||
+                        bitmap_again || ((guest_flag || nested_flag) && swap_again && !nested_redo && !guest_redo));
 
   always_comb begin
     mem_op_o       = MemRead;

@@ -76,6 +76,7 @@ class LockstepEngine final : public Engine {
   void end_window();
   bool prl_comparable(unsigned ctx) const { return !open_ && !prl_unknown_[ctx]; }
   void compare_prl(unsigned ctx);
+  void renew_prl(unsigned ctx);
   void queue_for_sync(const Invalidation& inv);
   void wait_until_taken();
   void invalidation_accepted(std::uint8_t id);

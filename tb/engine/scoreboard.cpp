@@ -260,12 +260,15 @@ bool Scoreboard::stale_allows(const Answer& answer, const RegisterSet& regs, Wal
   });
 }
 
-Differences Scoreboard::check_alone(const Answer& given, const std::vector<Transaction>& log) {
+Differences Scoreboard::check_alone(const Answer& given, const std::vector<Transaction>& all) {
   Differences out;
+  const std::vector<Transaction> rest = given.prl_known ? std::vector<Transaction>{} : without_prl(all);
+  const std::vector<Transaction>& log = given.prl_known ? all : rest;
   Answer answer = given;
   const unsigned ctx = answer.access.ctx;
   const auto references = [this](const Transaction& t) { return is_prl(t); };
-  answer.access.held = may_be_held(answer) && answer.prl_drops == 0 && std::none_of(log.begin(), log.end(), references);
+  answer.access.held = !given.prl_known || (may_be_held(answer) && answer.prl_drops == 0 &&
+                                            std::none_of(log.begin(), log.end(), references));
   remember_page(answer);
   const bool success = std::holds_alternative<Translation>(answer.result);
   const std::uint16_t index = books_.index(ctx, Log::Pml);

@@ -46,6 +46,7 @@ struct Answer {
   std::uint64_t accepted = 0;   // cycle
   std::uint64_t responded = 0;  // cycle
   bool from_segments = false;   // the dual check: no walk, and no cache either
+  bool prl_known = true;        // the model's page-reference log stands like the RTL's; alone only
   std::uint32_t prl_drops = 0;  // records of the page-reference log that were dropped meanwhile; alone only
   bool from_l2 = false;         // judged like an answer of the L1, but the segments were held against it
 };
@@ -103,6 +104,10 @@ class Scoreboard {
 
   // One request alone, and all that memory did for it.
   Differences check_alone(const Answer& answer, const std::vector<Transaction>& log);
+
+  // Whether check_alone() has taken effects over from the RTL since this was asked last: its page-reference log may
+  // have been changed by drops, which the model does not know.
+  bool took_effects() { return std::exchange(took_effects_, false); }
 
   // Several in flight, told apart by id.
   void accepted(unsigned id, const Access& access, std::uint64_t cycle);
@@ -218,6 +223,7 @@ class Scoreboard {
   std::unordered_map<std::uint64_t, std::int64_t> reads_;  // by address: model's minus the RTL's, this window
   std::vector<WalkTrace::Record> records_;                 // of the model, this window
   LogBooks books_;
+  bool took_effects_ = false;
   std::set<std::pair<std::uint8_t, std::uint64_t>> seen_;  // pages that were answered, by size: a TLB may hold them
   struct References {
     std::uint64_t due = 0;    // answers that leave a record

@@ -91,6 +91,16 @@ bool subsequence(const std::vector<RtlRead>& rtl, std::size_t last, const std::v
   return n == last;
 }
 
+// Whether those from `first` on are some of the model's, in their order, with flags that an attempt before has set.
+bool subsequence_again(const std::vector<RtlRead>& rtl, std::size_t first, const std::vector<WalkTrace::Read>& model) {
+  std::size_t n = first;
+  for (std::size_t i = 0; i < model.size() && n < rtl.size(); ++i) {
+    const bool same_word = rtl[n].word == model[i].word || rtl[n].word == (model[i].word | rtl[n].own_flags);
+    if (rtl[n].addr == model[i].addr && same_word) ++n;
+  }
+  return n == rtl.size();
+}
+
 // Whether the RTL's last reads are all of the model's. Flags that an attempt before the last one has set are found.
 bool ends_with_all(const std::vector<RtlRead>& rtl, const std::vector<WalkTrace::Read>& model) {
   if (rtl.size() < model.size()) return false;
@@ -122,6 +132,13 @@ bool Scoreboard::caches_explain_reads(const Answer& answer, const std::vector<Tr
   // A restart because of a lost swap has no caches either: only what came before may be left out.
   const std::vector<WalkTrace::Read> last(trace.reads.begin() + static_cast<std::ptrdiff_t>(trace.restarted_at),
                                           trace.reads.end());
+  // What the first attempt has logged, the second one need not look at again: bitmaps, and the page of the guest's log.
+  const RegisterSet& regs = *active_[answer.access.ctx];
+  if (fault != nullptr && (regs.epml_en || regs.seg_log_en)) {
+    for (std::size_t first = 0; first < rtl.size(); ++first) {
+      if (subsequence(rtl, first, trace.reads) && subsequence_again(rtl, first, trace.reads)) return true;
+    }
+  }
   if (!ends_with_all(rtl, last)) return false;
   // The model's walk ends where memory refused; an attempt with caches before it may have passed that place by.
   return bus_error || subsequence(rtl, rtl.size() - last.size(), trace.reads);

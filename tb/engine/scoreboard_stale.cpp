@@ -122,6 +122,7 @@ std::uint32_t Scoreboard::model_log_events(unsigned ctx) const {
 
 void Scoreboard::take_effects(const Answer& answer, const std::vector<Transaction>& log, std::uint32_t events_before) {
   const unsigned ctx = answer.access.ctx;
+  took_effects_ = true;
   Differences replaced;
   compare_words(log, false, replaced);
   for (const Log kind : {Log::Pml, Log::Prl, Log::Epml}) model_->set_log_index(ctx, kind, books_.index(ctx, kind));
