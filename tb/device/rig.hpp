@@ -87,8 +87,8 @@ class Rig {
   void stage(unsigned ctx, const ContextRegs& regs);
 
   unsigned ports() const { return device_->ports(); }
-  // Presents a request in the cycles that follow, until it is taken; only when none is presented at that port. The id is
-  // free there.
+  // Presents a request in the cycles that follow, until it is taken; only when none is presented at that port. The id
+  // is free there.
   void present(const Access& access, std::uint8_t id, unsigned port = 0);
   bool presented(unsigned port = 0) const { return device_->in.req[port].valid; }  // and not taken yet
   std::uint64_t taken(unsigned port = 0) const { return taken_[port]; }  // in which cycle the latest request was
