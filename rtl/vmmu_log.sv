@@ -231,6 +231,7 @@ module vmmu_log
 
   // ---------------------------------------------------------------- events
   logic prl_wraps;  // the buffer's last slot was written
+  logic [Contexts-1:0] counted;  // a dropped record is, see below
   assign prl_wraps = is_prl && good && set.prl_double && (prl_index_q[hctx] == '0);
   always_comb begin
     events_o = '0;
@@ -249,7 +250,6 @@ module vmmu_log
   // Several records may be dropped in a cycle; the counters of the MMU take one event at a time.
   logic [1:0] dropped [Contexts];
   logic [7:0] uncounted_q [Contexts];
-  logic [Contexts-1:0] counted;
   always_comb begin
     counted = '0;
     for (int unsigned c = 0; c < Contexts; c++) begin

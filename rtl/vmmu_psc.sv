@@ -1,3 +1,5 @@
+`include "vmmu_macros.svh"
+
 // Paging-structure caches of one kind of table: pointers to its level-3, level-2 and level-1 tables, found by the part
 // of the page number that leads there. The deepest one counts. Level-4 tables have no cache: the root is one, and what
 // lies above the others is hardly ever missed.
