@@ -212,37 +212,6 @@ void RtlEngine::clear_guest_events(unsigned ctx, std::uint32_t bits) {
   write(reg::guest(ctx, reg::Guest::Events), bits);
 }
 
-void RtlEngine::set_log_index(unsigned ctx, Log log, std::uint16_t index) {
-  write(reg::index(ctx, log), index);
-  if (log == Log::Pml) index_[ctx] = index;
-}
-
-std::uint16_t RtlEngine::log_index(unsigned ctx, Log log) {
-  return log == Log::Pml ? pml_index(ctx) : static_cast<std::uint16_t>(rig_.get(reg::index(ctx, log)));
-}
-
-std::uint8_t RtlEngine::prl_status(unsigned ctx) {
-  return static_cast<std::uint8_t>(rig_.get(reg::host(ctx, reg::Host::PrlStatus)));
-}
-
-void RtlEngine::clear_prl_status(unsigned ctx, std::uint8_t full_bits) {
-  write(reg::host(ctx, reg::Host::PrlStatus), full_bits);
-}
-
-std::uint32_t RtlEngine::prl_drops(unsigned ctx) {
-  return static_cast<std::uint32_t>(rig_.get(reg::host(ctx, reg::Host::PrlDrops)));
-}
-
-void RtlEngine::clear_prl_drops(unsigned ctx) { write(reg::host(ctx, reg::Host::PrlDrops), 0); }
-
-std::uint32_t RtlEngine::guest_events(unsigned ctx) {
-  return static_cast<std::uint32_t>(rig_.get(reg::guest(ctx, reg::Guest::Events)));
-}
-
-void RtlEngine::clear_guest_events(unsigned ctx, std::uint32_t bits) {
-  write(reg::guest(ctx, reg::Guest::Events), bits);
-}
-
 bool RtlEngine::invalidate(const Invalidation& inv) {
   wait_until_all_taken();
   if (needs_sync(inv, active_[inv.ctx]) && operands_valid(inv, active_[inv.ctx])) {
