@@ -87,9 +87,11 @@ class Judge::Guide final : public WalkTrace {
     set_ = is_pointer(level, word) ? judge_.view_.pick(set_ + 1) : 0;
     if (set_ != before) load();
   }
-  // A walk that starts again asks no cache.
+  // A walk that starts again asks no cache. It reads the words of now: those that a swap lost to are found by another
+  // choice, without the swap, and the choices between them would have no end.
   void on_restart() override {
     WalkTrace::on_restart();
+    judge_.view_.reached = kNever - 1;
     judge_.view_.window = judge_.view_.window.without_caches();
     set_ = 0;
     judge_.load(question_.access.ctx, question_.regs);

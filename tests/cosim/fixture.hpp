@@ -48,9 +48,9 @@ class RigFixture {
   RigFixture(const RigFixture&) = delete;
   RigFixture& operator=(const RigFixture&) = delete;
 
-  Response run(const Access& access) {
+  Response run(const Access& access, unsigned port = 0) {
     ++translated_;
-    const Response response = rig.run(access, &accepted);
+    const Response response = rig.run(access, &accepted, port);
     cycles = response.cycle - accepted;
     return response;
   }

@@ -162,15 +162,17 @@ Disturbance Sweep::commit_to(std::string name, const ContextRegs& next) {
   return e;
 }
 
+// Requests go to the ports in turn.
 void Sweep::present(unsigned page_number) {
-  rig.present(read_of(page(page_number)), static_cast<std::uint8_t>(flights_.size()));
+  port_ = static_cast<unsigned>(flights_.size()) % rig.ports();
+  rig.present(read_of(page(page_number)), static_cast<std::uint8_t>(flights_.size()), port_);
   flights_.push_back({page_number, kNever, kNever, {}});
 }
 
 void Sweep::step() {
-  const bool presented = rig.presented();
+  const bool presented = rig.presented(port_);
   rig.cycle();
-  if (presented && !rig.presented()) flights_.back().accepted = rig.now() - 1;
+  if (presented && !rig.presented(port_)) flights_.back().accepted = rig.now() - 1;
 }
 
 bool Sweep::all_answered() const {
@@ -192,7 +194,7 @@ void Sweep::prepare(const Point& point) {
 
 void Sweep::run_undisturbed(unsigned walks) {
   while (flights_.size() < walks || !all_answered()) {
-    if (!rig.presented() && flights_.size() < walks) present(static_cast<unsigned>(flights_.size()));
+    if (!rig.presented(port_) && flights_.size() < walks) present(static_cast<unsigned>(flights_.size()));
     step();
   }
 }
@@ -215,7 +217,7 @@ void Sweep::run_pages(const Disturbance& event, const Point& point) {
       begun_ = now;
       event.begin();
     }
-    if (!rig.presented()) {
+    if (!rig.presented(port_)) {
       unsigned& count = ended_ == kNever ? streamed : after;
       const unsigned limit = ended_ == kNever ? kStreamBefore : kStreamAfter;
       if (flights_.size() < point.walks) {
@@ -267,11 +269,11 @@ void Sweep::trial(const Disturbance& event, const Point& point) {
   read_again({}, point.walks);
 }
 
-// What is left behind: found by a miss or a hit, then by a hit.
+// What is left behind: found by a miss or a hit, then by a hit, at each port.
 void Sweep::read_again(const Disturbance& event, unsigned walks) {
   for (unsigned n = 0; n < walks; ++n) {
-    for (unsigned twice = 0; twice < 2; ++twice) {
-      const Response r = run(read_of(page(n)));
+    for (unsigned k = 0; k < 2 * rig.ports(); ++k) {
+      const Response r = run(read_of(page(n)), k % rig.ports());
       judge(event, {n, accepted, r.cycle, r.result});
     }
   }

@@ -124,6 +124,7 @@ class Sweep : public RigFixture {
   std::uint64_t trials_ = 0;
   std::uint64_t overtaken_ = 0;
   std::uint64_t faults_ = 0;
+  unsigned port_ = 0;  // of the latest request
   std::string where_;  // in the sweep, for messages
 };
 

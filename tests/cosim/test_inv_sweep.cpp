@@ -1,6 +1,6 @@
 // An invalidation, a COMMIT or a bus error in every cycle of nested walks: no stale answer, none lost, none twice.
 // The test knows where each page was and is, and judges by itself. VMMU_SWEEP=all also takes every cycle where the
-// usual run takes every few (in builds other than `server`, and with many walks in flight).
+// usual run takes every few (with many walks in flight, and in `server-big`).
 #include <cstdlib>
 #include <set>
 
@@ -13,10 +13,10 @@ namespace {
 
 unsigned walks_of(Preset preset) { return std::min(kSweepPages, preset_info(preset).values[13]); }
 
-// Distance of the delays that are tried. Three events in a row try different ones.
+// Distance of the delays that are tried. Several events in a row try different ones.
 unsigned stride(Preset preset, unsigned walks) {
   if (std::getenv("VMMU_SWEEP") != nullptr) return 1;
-  return (preset == Preset::Server ? 1 : 4) * (walks == 1 ? 1 : 3);
+  return (preset == Preset::ServerBig ? 5 : 1) * (walks == 1 ? 1 : 3);  // it differs from `server` in sizes only
 }
 
 // Calls `each(point)` for the cycles of a preset's walks, alone and with all slots busy.
@@ -32,16 +32,12 @@ void every_cycle(Sweep& sweep, Preset preset, unsigned phase, Each each) {
 }
 
 void sweep_all(Preset preset, Sweep& sweep, const std::vector<Disturbance>& events) {
-  // One or two events try every delay by themselves.
-  const unsigned rounds = events.size() <= 2 ? stride(preset, 1) : 1;
-  for (unsigned round = 0; round < rounds; ++round) {
-    unsigned phase = round;
-    for (const Disturbance& event : events) {
-      every_cycle(sweep, preset, phase++, [&](const Point& point) { sweep.trial(event, point); });
-    }
+  unsigned phase = 0;
+  for (const Disturbance& event : events) {
+    every_cycle(sweep, preset, phase++, [&](const Point& point) { sweep.trial(event, point); });
   }
   CHECK(sweep.trials() > 100);
-  CHECK(sweep.overtaken() > 100);
+  CHECK(sweep.overtaken() > 20);
 }
 
 }  // namespace

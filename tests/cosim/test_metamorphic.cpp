@@ -88,14 +88,15 @@ class Metamorphic : public RigFixture {
   void bypass(bool on) { REQUIRE(rig.write_register(reg::kGlobalCtrl, on ? reg::kCacheBypass : 0)); }
   void drop_all() { REQUIRE(rig.invalidate({InvOp::All, 0, 0, 0, 0})); }
 
-  // All of them, as fast as the MMU takes them.
+  // All of them, as fast as the MMU takes them, at all ports.
   void run_all(const std::vector<Line>& lines) {
     answers_.assign(lines.size(), {});
     std::size_t next = 0;
-    while (next < lines.size() || rig.presented() || !position_.empty()) {
-      const std::uint8_t id = static_cast<std::uint8_t>(next % 256);
-      if (next < lines.size() && !rig.presented() && position_.count(id) == 0) {
-        rig.present(lines[next].access, id);
+    while (next < lines.size() || !position_.empty()) {
+      for (unsigned port = 0; port < rig.ports(); ++port) {
+        const std::uint8_t id = static_cast<std::uint8_t>(next % 256);
+        if (next == lines.size() || rig.presented(port) || position_.count(id) != 0) continue;
+        rig.present(lines[next].access, id, port);
         position_[id] = next++;
       }
       rig.cycle();
