@@ -176,8 +176,9 @@ TEST_CASE("PRL: two buffers in turn, all slots, and drops only while both are fu
   w.refer(2);
   CHECK(w.bench.get(address_of("PRL_INDEX")) == 511);
   CHECK(w.bench.get(address_of("PRL_STATUS")) == (kSecondInUse | kFirstFull));
-  CHECK(w.bench.get(address_of("EVENTS")) == kPrlFull);
-  w.bench.put(address_of("EVENTS"), kPrlFull);
+  // The watermark as reset, FFFFh, is what the index counts down to after slot 0.
+  CHECK(w.bench.get(address_of("EVENTS")) == (kPrlFull | kPrlWatermark));
+  w.bench.put(address_of("EVENTS"), kPrlFull | kPrlWatermark);
   CHECK(w.record(0, 1) == w.referred(0));
   CHECK(w.record(0, 0) == w.referred(1));
   w.refer(1);
@@ -187,7 +188,7 @@ TEST_CASE("PRL: two buffers in turn, all slots, and drops only while both are fu
   CHECK(w.record(1, 0) == w.referred(3));
   CHECK(w.bench.get(address_of("PRL_STATUS")) == (kSecondInUse | kFirstFull | kSecondFull));
   CHECK(w.bench.get(address_of("PRL_DROPS")) == 2);
-  CHECK(w.bench.get(address_of("EVENTS")) == kPrlFull);
+  CHECK(w.bench.get(address_of("EVENTS")) == (kPrlFull | kPrlWatermark));
   w.bench.put(address_of("PRL_STATUS"), kFirstFull);
   CHECK(w.bench.get(address_of("PRL_STATUS")) == kSecondFull);
   CHECK(w.bench.get(address_of("PRL_INDEX")) == 511);

@@ -193,7 +193,7 @@ TEST_CASE("timing: a miss, and a hit that is answered before it", "[timing]") {
   s.begin();
   s.f.rig.send(read_of(kPage), 1);
   s.f.rig.send(read_of(kOther), 2);
-  s.f.rig.cycles(11);
+  s.f.rig.cycles(6);
   s.finish("miss");
 }
 
