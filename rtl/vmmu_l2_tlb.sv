@@ -76,8 +76,9 @@ module vmmu_l2_tlb
   logic [Sets-1:0][Ways-1:1] tree_q;
 
   // ---------------------------------------------------------------- fills: read the set, then compare and write
-  logic  reads_q, writes_q, reading, takes_nested, reads_nested_q, writes_nested_q;
+  logic  reads_q, writes_q, reading, reads_nested, takes_nested, reads_nested_q, writes_nested_q;
   fill_t reads_fill_q, writes_fill_q, nested_fill;
+  assign reads_nested = Nested && nested_read_i;
   // A nested translation waits for the fill of the walk that found it.
   nested_fill_t nested_wait_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -100,7 +101,9 @@ module vmmu_l2_tlb
     nested_fill.data.ipat  = nested_wait_q.data.ipat;
   end
   logic [SetBits-1:0] write_set;
-  assign reading   = reads_q && !writes_q && !sweep_i;  // never while its own set may be written
+  // Never while its own set may be written. The walker's lookup goes first: it often comes with the fill of the nested
+  // walk before it, and asks once.
+  assign reading   = reads_q && !writes_q && !sweep_i && !reads_nested;
   assign write_set = set_of(writes_fill_q.vpage[56:12]);
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -149,8 +152,6 @@ module vmmu_l2_tlb
     };
     written.data.frame = writes_fill_q.data.frame & FrameMask;
   end
-  logic reads_nested;
-  assign reads_nested = Nested && nested_read_i;
   assign read_set  = sweep_i ? sweep_set_i
                              : (reading ? set_of(reads_fill_q.vpage[56:12])
                                           : set_of(reads_nested ? {9'd0, nested_read_page_i} : read_page_i));
@@ -196,7 +197,7 @@ module vmmu_l2_tlb
   logic [Ways-1:0] nested_match;
   logic [WayWidth-1:0] nested_way;
   tlb_data_t nested_data;
-  always_ff @(posedge clk_i) nested_ok_q <= reads_nested && !reading && !sweep_i && !(writes_q && (write_set == read_set));
+  always_ff @(posedge clk_i) nested_ok_q <= reads_nested && !sweep_i && !(writes_q && (write_set == read_set));
   assign nested_set = set_of({9'd0, nested_page_i});
   always_comb begin
     nested_data = '0;

@@ -636,8 +636,8 @@ module vmmu_walk_step
     pml_dirtied = bitmap_dirtied || ((walk_i.phase == PhNestedFlag) && dirtied);
     pml_settled = bitmap_settled || ((walk_i.phase == PhNestedFlag) && settled);
     if (epml_nested) begin
-      epml_dirtied = is_final && pml_dirtied;
-      epml_settled = is_final && pml_settled;
+      epml_dirtied = `VMMU_MUT(282, is_final, !walk_i.buffer) && pml_dirtied;
+      epml_settled = `VMMU_MUT(282, is_final, !walk_i.buffer) && pml_settled;
     end else begin
       epml_dirtied = (walk_i.phase == PhGuestFlag) && dirtied;
       epml_settled = (walk_i.phase == PhGuestFlag) && settled;

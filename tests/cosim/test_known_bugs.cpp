@@ -113,6 +113,48 @@ TEST_CASE("known bugs: a lookup while its entry is being written finds it all th
   }
 }
 
+// A dropped entry is still in the RAM when its way is filled again. A RAM that gives old data in that cycle
+// (VMMU_RAM_COLLISION=old) shows it beside the valid bit of the new entry.
+TEST_CASE("known bugs: what was invalidated does not come back while its way is filled", "[known]") {
+  for (const Preset preset : device_presets()) {
+    const PresetInfo& info = preset_info(preset);
+    if (!info.has_l2()) continue;
+    INFO("preset " << preset_name(preset));
+    RigFixture f(preset, 1);
+    PageTables tables({}, f.rig.words());
+    const auto map = [&](std::uint64_t number) {
+      const GuestVirt gva{number * kPageBytes};
+      REQUIRE(tables.map(gva, GuestPhys{number * kPageBytes + 0x1'0000'0000}, PageSize::k4K, flags_set()) ==
+              MapError::None);
+      set_upper_flags(tables, gva);
+    };
+    f.commit(0, tables.regs(plain_regs()));
+    // A walk takes less than 40 cycles, so that every stage of it meets the lookup.
+    for (unsigned delay = 0; delay < 40; ++delay) {
+      const std::uint64_t moved = 0x400 + delay;  // of a set that was not used before
+      const std::uint64_t beside = moved + 64 * info.l2_sets();
+      map(moved);
+      map(beside);
+      (void)where(f, moved * kPageBytes);
+      (void)tables.edit_guest(GuestVirt{moved * kPageBytes}, 1, {0x1'0000'0000, 0x2'0000'0000});
+      REQUIRE(f.rig.invalidate({InvOp::Invlpg, 0, moved * kPageBytes, 0, 0}));
+      std::vector<Response> answers;
+      f.rig.on_response = [&](const Response& r) { answers.push_back(r); };
+      (void)f.rig.send(read_of(GuestVirt{beside * kPageBytes}), 0);
+      f.rig.cycles(delay);
+      (void)f.rig.send(read_of(GuestVirt{moved * kPageBytes}), 1);
+      f.rig.cycles(60);
+      f.rig.on_response = nullptr;
+      INFO("lookup " << delay << " cycles after the miss beside it");
+      REQUIRE(answers.size() == 2);
+      for (const Response& r : answers) {
+        CHECK(hpa_of(r.result).value ==
+              (r.id == 0 ? beside * kPageBytes + 0x1'0000'0000 : moved * kPageBytes + 0x2'0000'0000));
+      }
+    }
+  }
+}
+
 TEST_CASE("known bugs: an entry that is not present is judged no further, and ends the walk", "[known]") {
   for (const Preset preset : device_presets()) {
     for (unsigned level = 1; level <= 4; ++level) {

@@ -158,9 +158,10 @@ TEST_CASE("l2: pages larger than its entries are not kept", "[l2]") {
     const PageSize size = keeps_2m ? PageSize::k1G : PageSize::k2M;
     const std::uint64_t bytes = keeps_2m ? 1 << 30 : 1 << 21;
     const unsigned others = preset_info(preset).values[keeps_2m ? 7 : 6];  // ways of such a set of the L1
-    const auto large = [&](unsigned n) { return GuestVirt{0x4000000000 + n * 8 * bytes + 0x123456}; };
+    // Not the same set of 4 KiB entries for all of them.
+    const auto large = [&](unsigned n) { return GuestVirt{0x4000000000 + n * 8 * bytes + 0x1000 * n + 0x456}; };
     for (unsigned n = 0; n <= others; ++n) {
-      const GuestVirt base{large(n).value - 0x123456};
+      const GuestVirt base{large(n).value & ~(bytes - 1)};
       REQUIRE(f.tables.map(base, GuestPhys{kOldFrames + n * bytes}, size, flags_set()) == MapError::None);
       set_upper_flags(f.tables, base);
     }

@@ -503,6 +503,16 @@ TEST_CASE("bitmap: a read is answered without a walk and leaves an entry that pe
     CHECK(w.dirty(BitmapWorld::gpa_of(kInside)));
     translation_of(w.access(write_of(kInside)));
     CHECK(w.source == Source::L1);
+    // And by a walk of the guest's tables, whose flags are all set.
+    const GuestVirt walked{kOutside.value + kPageBytes};
+    const GuestPhys frame{0x40000000};
+    REQUIRE(w.tables().map(walked, frame, PageSize::k4K, flags_set()) == MapError::None);
+    translation_of(w.access(read_of(walked)));
+    CHECK(w.source == Source::Walk);
+    CHECK_FALSE(w.dirty(frame));
+    translation_of(w.access(write_of(walked)));
+    CHECK(w.source == Source::Walk);
+    CHECK(w.dirty(frame));
   });
 }
 

@@ -136,6 +136,8 @@ TEST_CASE("merge: the same address in another context has a walk of its own", "[
     CHECK(hpa_of(f.answer[{0, 0}].result).value == f.frame(0));
     CHECK(hpa_of(f.answer[{f.last_port(), 1}].result).value == 0x60000000);
     CHECK(hpa_of(f.answer[{0, 2}].result).value == f.frame(0));
+    CHECK(f.count(reg::Count::Merged, 1) == 0);
+    CHECK(f.count(reg::Count::Walks, 1) == 1);
   }
 }
 
