@@ -343,6 +343,7 @@ void LockstepEngine::end_window() {
     LiveRegs& live = logs[ctx].regs;
     live.index(Log::Pml) = rtl_.pml_index(ctx);
     if (epml()) live.index(Log::Epml) = rtl_.log_index(ctx, Log::Epml);
+    if (epml()) live.guest_events = rtl_.guest_events(ctx);
     if (prl()) live.index(Log::Prl) = rtl_.log_index(ctx, Log::Prl);
     if (prl()) live.prl_drops = rtl_.prl_drops(ctx) - last_drops_[ctx];
   }

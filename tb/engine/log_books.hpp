@@ -32,9 +32,7 @@ class LogBooks {
   std::uint32_t events(unsigned ctx) const { return books_[ctx].live.events; }
   std::uint32_t guest_events(unsigned ctx) const { return books_[ctx].live.guest_events; }
   // A request was answered as epmlfull.
-  void guest_log_full(unsigned ctx) {
-    books_[ctx].live.guest_events |= std::uint32_t{1} << static_cast<unsigned>(GuestEvent::EpmlFull);
-  }
+  void guest_log_full(unsigned ctx) { books_[ctx].live.guest_events |= event_bit(GuestEvent::EpmlFull); }
   void clear_events(unsigned ctx, std::uint32_t bits) { books_[ctx].live.events &= ~bits; }
   void clear_guest_events(unsigned ctx, std::uint32_t bits) { books_[ctx].live.guest_events &= ~bits; }
 
@@ -46,6 +44,9 @@ class LogBooks {
   void forget_older() {
     for (Book& book : books_) book.older.clear();
   }
+  // What software reads of an EPML when nothing is in flight any more: its index, and whether the watermark event is
+  // pending. Returns how many records it has counted.
+  unsigned take_guest_log(unsigned ctx, std::uint16_t index, bool watermark_pending);
   unsigned epml_records() const { return epml_records_; }  // since the last forget_epml_records()
   void forget_epml_records() { epml_records_ = 0; }
 

@@ -60,7 +60,6 @@ void Scoreboard::reset() {
   open_.clear();
   for (auto& sets : used_) sets.clear();
   books_.reset();
-  seen_.clear();
   references_.assign(params_.num_contexts, References{});
   for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) take_active(ctx);
   for (Flight& f : flight_) f = Flight{};
@@ -267,9 +266,8 @@ Differences Scoreboard::check_alone(const Answer& given, const std::vector<Trans
   Answer answer = given;
   const unsigned ctx = answer.access.ctx;
   const auto references = [this](const Transaction& t) { return is_prl(t); };
-  answer.access.held = !given.prl_known || (may_be_held(answer) && answer.prl_drops == 0 &&
+  answer.access.held = !given.prl_known || (may_be_held(answer, *active_[ctx]) && answer.prl_drops == 0 &&
                                             std::none_of(log.begin(), log.end(), references));
-  remember_page(answer);
   const bool success = std::holds_alternative<Translation>(answer.result);
   const std::uint16_t index = books_.index(ctx, Log::Pml);
   books_.forget_older();
@@ -365,7 +363,6 @@ Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
   f.busy = false;
   --in_flight_;
   expect_reference(answer, *f.regs);
-  remember_page(answer);
   Differences found = judge_answer(f, answer);
   if (found.empty() || !f.or_regs) return found;
   f.regs = f.or_regs;

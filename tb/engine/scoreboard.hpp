@@ -18,7 +18,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -177,7 +176,8 @@ class Scoreboard {
   void check_source(const Answer& answer, const WalkTrace& trace, Differences& out) const;
   void check_isolation(const Answer& answer, const RegisterSet& regs, const WalkTrace& trace, Differences& out) const;
   void take_active(unsigned ctx);
-  // A fault because a flag could not be written: requests under other registers may have set that flag since.
+  // A fault because a flag or a bit of a bitmap could not be set: requests under other registers may have set it since,
+  // or one that had the last room in the log that is full.
   bool missing_flags_allow(const Flight& flight, const Answer& answer, WalkTrace& trace);
   Differences explain_without_model(const Flight& flight, const Answer& answer);
   // Returns whether the RTL read all that the model did, and nothing else.
@@ -190,8 +190,7 @@ class Scoreboard {
   bool is_prl(const Transaction& t) const;
   std::vector<Transaction> without_prl(const std::vector<Transaction>& log) const;
   // Whether a TLB may hold the page, so that a walk for it leaves no record in the page-reference log.
-  bool may_be_held(const Answer& answer) const;
-  void remember_page(const Answer& answer);
+  bool may_be_held(const Answer& answer, const RegisterSet& regs) const;
   void expect_reference(const Answer& answer, const RegisterSet& regs);
   void compare_references(const std::vector<Transaction>& log, const std::vector<LogState>& logs, Differences& out);
   void compare_words(const std::vector<Transaction>& log, bool exact, Differences& out);
@@ -224,7 +223,6 @@ class Scoreboard {
   std::vector<WalkTrace::Record> records_;                 // of the model, this window
   LogBooks books_;
   bool took_effects_ = false;
-  std::set<std::pair<std::uint8_t, std::uint64_t>> seen_;  // pages that were answered, by size: a TLB may hold them
   struct References {
     std::uint64_t due = 0;    // answers that leave a record
     std::uint64_t least = 0;  // those of them for pages that no TLB holds
