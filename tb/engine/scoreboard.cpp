@@ -169,6 +169,10 @@ void Scoreboard::invalidation_acknowledged(unsigned id) {
   const TakenInvalidation taken = it->second;
   open_.erase(it);
   ages_.invalidated(taken.inv, *taken.regs, taken.since);
+  // A request that finds its page in a TLB, and waits for a walk, counts as held when the entry has gone.
+  for (Flight& f : flight_) {
+    if (f.busy && f.regs->prl_en && !f.may_be_held) f.may_be_held = may_be_held(f.access, *f.regs);
+  }
   stale_.invalidated(taken);
   for (Flight& f : flight_) {
     if (!f.busy) continue;
@@ -266,7 +270,7 @@ Differences Scoreboard::check_alone(const Answer& given, const std::vector<Trans
   Answer answer = given;
   const unsigned ctx = answer.access.ctx;
   const auto references = [this](const Transaction& t) { return is_prl(t); };
-  answer.access.held = !given.prl_known || (may_be_held(answer, *active_[ctx]) && answer.prl_drops == 0 &&
+  answer.access.held = !given.prl_known || (may_be_held(answer.access, *active_[ctx]) && answer.prl_drops == 0 &&
                                             std::none_of(log.begin(), log.end(), references));
   const bool success = std::holds_alternative<Translation>(answer.result);
   const std::uint16_t index = books_.index(ctx, Log::Pml);
@@ -362,7 +366,7 @@ Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
   if (!f.busy) return {fmt::format("response to id {}, which is not outstanding", id)};
   f.busy = false;
   --in_flight_;
-  expect_reference(answer, *f.regs);
+  expect_reference(answer, f);
   Differences found = judge_answer(f, answer);
   if (found.empty() || !f.or_regs) return found;
   f.regs = f.or_regs;

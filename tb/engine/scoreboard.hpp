@@ -133,6 +133,7 @@ class Scoreboard {
     std::uint64_t epoch = 0;                       // software changes before it was accepted
     bool held = false;                             // its context waits for a shadow root
     std::shared_ptr<const RegisterSet> or_regs;    // LOAD_CR3 came in the meantime: its registers may be these
+    bool may_be_held = false;                      // by a TLB, until an invalidation in that time
     std::vector<TakenInvalidation> invalidations;  // acknowledged while it was in flight
   };
   // Registers that walks were made under, and hence entries of the walker's caches.
@@ -190,8 +191,8 @@ class Scoreboard {
   bool is_prl(const Transaction& t) const;
   std::vector<Transaction> without_prl(const std::vector<Transaction>& log) const;
   // Whether a TLB may hold the page, so that a walk for it leaves no record in the page-reference log.
-  bool may_be_held(const Answer& answer, const RegisterSet& regs) const;
-  void expect_reference(const Answer& answer, const RegisterSet& regs);
+  bool may_be_held(const Access& access, const RegisterSet& regs) const;
+  void expect_reference(const Answer& answer, const Flight& flight);
   void compare_references(const std::vector<Transaction>& log, const std::vector<LogState>& logs, Differences& out);
   void compare_words(const std::vector<Transaction>& log, bool exact, Differences& out);
   void compare_window(const std::vector<Transaction>& log, Differences& out);

@@ -228,18 +228,19 @@ std::vector<Transaction> Scoreboard::without_prl(const std::vector<Transaction>&
 }
 
 // Whatever registers it was made under: PRL_EN may have been clear then.
-bool Scoreboard::may_be_held(const Answer& answer, const RegisterSet& regs) const {
+bool Scoreboard::may_be_held(const Access& access, const RegisterSet& regs) const {
   if (bypass_) return false;
-  const SpaceTag space = SpaceTag::of(answer.access.ctx, regs);
-  return stale_.any(answer.access.ctx, answer.access.gva.value,
+  const SpaceTag space = SpaceTag::of(access.ctx, regs);
+  return stale_.any(access.ctx, access.gva.value,
                     [&space](const StaleEntry& entry) { return entry.tag.answers(space); });
 }
 
-void Scoreboard::expect_reference(const Answer& answer, const RegisterSet& regs) {
+void Scoreboard::expect_reference(const Answer& answer, const Flight& flight) {
+  const RegisterSet& regs = *flight.regs;
   if (!regs.prl_en || !std::holds_alternative<Translation>(answer.result)) return;
   if (!answer.from_walk && !answer.from_segments) return;
   ++references_[answer.access.ctx].due;
-  if (!may_be_held(answer, regs)) ++references_[answer.access.ctx].least;
+  if (!flight.may_be_held && !may_be_held(answer.access, regs)) ++references_[answer.access.ctx].least;
 }
 
 void Scoreboard::compare_references(const std::vector<Transaction>& log, const std::vector<LogState>& logs,
