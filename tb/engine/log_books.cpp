@@ -100,6 +100,13 @@ std::string LogBooks::take_epml(const Transaction& write, std::optional<unsigned
   return {};
 }
 
+std::optional<std::uint8_t> LogBooks::status_by_records(unsigned ctx) const {
+  const Book& book = books_[ctx];
+  const auto two = [](const ContextRegs& regs) { return regs.prl_double; };
+  if (!two(book.regs) || !std::all_of(book.older.begin(), book.older.end(), two)) return std::nullopt;
+  return book.live.prl_status;
+}
+
 // The watermark is that of the registers active at that moment. With several in this time nobody sees which it was.
 unsigned LogBooks::take_guest_log(unsigned ctx, std::uint16_t index, bool watermark_pending) {
   Book& book = books_[ctx];

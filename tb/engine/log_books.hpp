@@ -27,6 +27,8 @@ class LogBooks {
   std::uint16_t index(unsigned ctx, Log log) const { return books_[ctx].live.index(log); }
   void set_index(unsigned ctx, Log log, std::uint16_t index) { books_[ctx].live.index(log) = index; }
   std::uint8_t prl_status(unsigned ctx) const { return books_[ctx].live.prl_status; }
+  // Empty when it was not in use with two buffers all the time: then drops change it, which no record shows.
+  std::optional<std::uint8_t> status_by_records(unsigned ctx) const;
   void set_prl_status(unsigned ctx, std::uint8_t status) { books_[ctx].live.prl_status = status; }
   // Events that records have raised, as bits of EVENTS and GUEST_EVENTS.
   std::uint32_t events(unsigned ctx) const { return books_[ctx].live.events; }

@@ -45,7 +45,6 @@ struct Answer {
   std::uint64_t accepted = 0;   // cycle
   std::uint64_t responded = 0;  // cycle
   bool from_segments = false;   // the dual check: no walk, and no cache either
-  bool prl_known = true;        // the model's page-reference log stands like the RTL's; alone only
   std::uint32_t prl_drops = 0;  // records of the page-reference log that were dropped meanwhile; alone only
   bool from_l2 = false;         // judged like an answer of the L1, but the segments were held against it
 };
@@ -80,6 +79,8 @@ class Scoreboard {
   void clear_events(unsigned ctx, std::uint32_t bits);
   void clear_guest_events(unsigned ctx, std::uint32_t bits);
   void clear_prl_status(unsigned ctx, std::uint8_t full_bits);
+  // The page-reference log goes on from where the RTL's stands.
+  void renew_prl(unsigned ctx, std::uint16_t index, std::uint8_t status);
   ModelMemory& memory() { return memory_; }
 
   // Software. `now` is the cycle from which it holds.
@@ -121,7 +122,7 @@ class Scoreboard {
   std::optional<SegmentCounts> segment_counts() const { return segment_counts_; }
   // Nothing is in flight any more. `log` is all that memory did since the last such check. `logs` is what the RTL reads
   // now, of each context. The model leaves the page-reference log out while several are in flight: its records are
-  // judged by their places and number, and software has to arm it anew in both before requests go on alone.
+  // judged by their places and number, and renew_prl() has to come before requests go on alone.
   Differences check_quiet(const std::vector<Transaction>& log, const std::vector<LogState>& logs);
 
  private:

@@ -253,6 +253,11 @@ void Scoreboard::compare_references(const std::vector<Transaction>& log, const s
     expected.due += references_[ctx].due;
     expected.least += references_[ctx].least;
     references_[ctx] = References{};
+    const std::optional<std::uint8_t> status = books_.status_by_records(ctx);
+    if (status && *status != logs[ctx].regs.prl_status) {
+      out.push_back(
+          fmt::format("PRL_STATUS of context {}: got {:#x}, expected {:#x}", ctx, logs[ctx].regs.prl_status, *status));
+    }
     if (logs[ctx].regs.index(Log::Prl) == books_.index(ctx, Log::Prl)) continue;
     out.push_back(fmt::format("PRL index of context {}: got {:#x}, expected {:#x}", ctx, logs[ctx].regs.index(Log::Prl),
                               books_.index(ctx, Log::Prl)));
