@@ -277,7 +277,7 @@ Differences Scoreboard::check_alone(const Answer& given, const std::vector<Trans
   answer.access.held = may_be_held(answer.access, *active_[ctx]) && answer.prl_drops == 0 &&
                        std::none_of(log.begin(), log.end(), references);
   const bool success = std::holds_alternative<Translation>(answer.result);
-  const std::uint16_t index = books_.index(ctx, Log::Pml);
+  const LogIndices before{books_.index(ctx, Log::Pml), books_.index(ctx, Log::Epml)};
   books_.forget_older();
   books_.set_prl_status(ctx, model_->prl_status(ctx));  // drops have changed it, which no record shows
   judge_transactions(log, ctx, out);
@@ -287,13 +287,13 @@ Differences Scoreboard::check_alone(const Answer& given, const std::vector<Trans
     if (answer.from_l2 && !active_[ctx]->gseg.empty()) segment_counts_.reset();
     for (std::string& d : check_hit(answer, active_[ctx])) out.push_back(std::move(d));
   } else {
-    for (std::string& d : check_walk_alone(answer, log, index)) out.push_back(std::move(d));
+    for (std::string& d : check_walk_alone(answer, log, before)) out.push_back(std::move(d));
   }
   return out;
 }
 
 Differences Scoreboard::check_walk_alone(const Answer& answer, const std::vector<Transaction>& log,
-                                         std::uint16_t index) {
+                                         const LogIndices& before) {
   Differences out;
   const unsigned ctx = answer.access.ctx;
   const auto& regs = active_[ctx];
@@ -325,7 +325,7 @@ Differences Scoreboard::check_walk_alone(const Answer& answer, const std::vector
   alone.window = window_of(ctx, *regs, answer.responded);
   alone.epoch = epoch_;
   WalkTrace path;
-  if (!differ.empty() && stale_explains(answer, log, index, trace, path)) {
+  if (!differ.empty() && stale_explains(answer, log, before, trace, path)) {
     take_effects(answer, log, events_before);
     segment_counts_.reset();
     trace = path;

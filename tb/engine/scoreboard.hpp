@@ -158,9 +158,9 @@ class Scoreboard {
   // Whether the caches of the walker can only say what memory and registers say now, on that path.
   bool settled(const Judge::Question& question, const WalkTrace& path);
   Differences check_hit(const Answer& answer, const std::shared_ptr<const RegisterSet>& regs);
-  Differences check_walk_alone(const Answer& answer, const std::vector<Transaction>& log, std::uint16_t index);
+  Differences check_walk_alone(const Answer& answer, const std::vector<Transaction>& log, const LogIndices& before);
   // What the RTL did from entries that are legally stale: its effects replace those of the model.
-  bool stale_explains(const Answer& answer, const std::vector<Transaction>& log, std::uint16_t index,
+  bool stale_explains(const Answer& answer, const std::vector<Transaction>& log, const LogIndices& before,
                       const WalkTrace& path, WalkTrace& trace);
   void take_effects(const Answer& answer, const std::vector<Transaction>& log, std::uint32_t events_before);
   std::uint32_t model_log_events(unsigned ctx) const;
