@@ -74,13 +74,9 @@ module vmmu_walk_fault
   always_comb begin
     fault_o = '0;
     fault_o.target = target_i;
-    fault_o.gva = req_i.gva;
-    fault_o.gva_valid = 1'b1;
     // A fault of the guest's log is none of the translation of gva; a log of the host that is full concerns the request.
-    if (buffer_i && !wrong_i.log_full) begin
-      fault_o.gva = '0;
-      fault_o.gva_valid = 1'b0;
-    end
+    fault_o.gva = buffer_i ? '0 : req_i.gva;
+    fault_o.gva_valid = !buffer_i;
     if (wrong_i.bus || wrong_i.buffer_beyond) begin
       fault_o.kind = FaultBus;
       fault_o.addr = wrong_i.buffer_beyond ? formed_gpa_i : 64'({word_addr_i, 3'b000});
@@ -102,6 +98,8 @@ module vmmu_walk_fault
       fault_o.addr = `VMMU_MUT(20, 64'(walk_gpa_i), 64'({walk_gpa_i[PaWidth-1:12], req_i.gva[11:0]}));
     end else if (wrong_i.log_full) begin
       fault_o.kind = FaultPmlFull;
+      fault_o.gva  = req_i.gva;
+      fault_o.gva_valid = 1'b1;
     end else if (wrong_i.epml_full) begin
       fault_o.kind = FaultEpmlFull;
     end else if (wrong_i.table_write) begin

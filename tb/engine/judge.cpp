@@ -246,10 +246,11 @@ bool Judge::possible(const Question& question, const Result& wanted, WalkTrace& 
   return search({question.access, question.regs, {}}, question.window.without_caches(), fits, trace);
 }
 
-bool Judge::explains(const Question& question, const Result& wanted, const Deeds& deeds, std::uint16_t index,
+bool Judge::explains(const Question& question, const Result& wanted, const Deeds& deeds, const LogIndices& before,
                      WalkTrace& trace) {
   const bool success = std::holds_alternative<Translation>(wanted);
-  mmu_.set_pml_index(question.access.ctx, index);
+  mmu_.set_pml_index(question.access.ctx, before.pml);
+  mmu_.set_log_index(question.access.ctx, Log::Epml, before.epml);
   WalkTrace rest;
   bool restarted = false;
   const auto fits = [&](const Mmu::Peek& peek, const WalkTrace& walk) {

@@ -23,6 +23,12 @@ struct Deeds {
   std::vector<std::uint64_t> records;
 };
 
+// Where the logs whose room a walk needs stood before it.
+struct LogIndices {
+  std::uint16_t pml = 0;
+  std::uint16_t epml = 0;
+};
+
 class Judge {
  public:
   // Both outlive this object. `words` is the memory that the RTL sees.
@@ -56,8 +62,8 @@ class Judge {
 
   // The same for one request alone, of which all is known: the walk must also have read, in order, what the RTL read,
   // and have made its swaps and records. It may be an attempt that found a fault, if one without caches, on memory as
-  // it is, then did the rest. `index` is that of the log before it.
-  bool explains(const Question& question, const Result& wanted, const Deeds& deeds, std::uint16_t index,
+  // it is, then did the rest.
+  bool explains(const Question& question, const Result& wanted, const Deeds& deeds, const LogIndices& before,
                 WalkTrace& trace);
 
  private:

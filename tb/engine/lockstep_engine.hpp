@@ -74,7 +74,6 @@ class LockstepEngine final : public Engine {
   void note(std::vector<std::string> found);
   void expect_equal(const char* what, std::uint64_t rtl, std::uint64_t model);
   void end_window();
-  bool prl_comparable(unsigned ctx) const { return !open_ && !prl_unknown_[ctx]; }
   void compare_prl(unsigned ctx);
   void renew_prl(unsigned ctx);
   void queue_for_sync(const Invalidation& inv);
@@ -88,7 +87,6 @@ class LockstepEngine final : public Engine {
   };
 
   RtlEngine rtl_;
-  std::vector<bool> prl_unknown_;          // two buffers were used while several were in flight: see end_window()
   std::vector<std::uint32_t> last_drops_;  // PRL_DROPS as last read
   Scoreboard scoreboard_;
   bool open_ = false;  // requests have been issued since the last check of the sums

@@ -52,7 +52,7 @@ void LogBooks::count_down(Book& book, Log log) {
   if (log == Log::Pml && index == regs.pml_watermark) live.events |= event_bit(Event::PmlWatermark);
   if (log == Log::Prl && index == regs.prl_watermark) live.events |= event_bit(Event::PrlWatermark);
   if (log == Log::Epml && index == regs.epml_watermark) {
-    live.guest_events |= std::uint32_t{1} << static_cast<unsigned>(GuestEvent::EpmlWatermark);
+    live.guest_events |= event_bit(GuestEvent::EpmlWatermark);
   }
 }
 
@@ -98,6 +98,32 @@ std::string LogBooks::take_epml(const Transaction& write, std::optional<unsigned
   }
   if (!write.error) ++epml_records_;
   return {};
+}
+
+std::optional<std::uint8_t> LogBooks::status_by_records(unsigned ctx) const {
+  const Book& book = books_[ctx];
+  const auto two = [](const ContextRegs& regs) { return regs.prl_double; };
+  if (!two(book.regs) || !std::all_of(book.older.begin(), book.older.end(), two)) return std::nullopt;
+  return book.live.prl_status;
+}
+
+// The watermark is that of the registers active at that moment. With several in this time nobody sees which it was.
+unsigned LogBooks::take_guest_log(unsigned ctx, std::uint16_t index, bool watermark_pending) {
+  Book& book = books_[ctx];
+  const std::uint16_t before = book.live.index(Log::Epml);
+  const auto distance = [before](std::uint16_t to) { return static_cast<std::uint16_t>(before - to); };
+  const unsigned counted = distance(index);
+  const auto passed = [&](const ContextRegs& regs) {
+    return distance(regs.epml_watermark) != 0 && distance(regs.epml_watermark) <= counted;
+  };
+  const bool now = passed(book.regs);
+  const bool one_says_no = !now || !std::all_of(book.older.begin(), book.older.end(), passed);
+  const bool one_says_yes = now || std::any_of(book.older.begin(), book.older.end(), passed);
+  if (!one_says_no || (one_says_yes && watermark_pending)) {
+    book.live.guest_events |= event_bit(GuestEvent::EpmlWatermark);
+  }
+  book.live.index(Log::Epml) = index;
+  return counted;
 }
 
 }  // namespace vmmu::tb

@@ -27,14 +27,14 @@ class LogBooks {
   std::uint16_t index(unsigned ctx, Log log) const { return books_[ctx].live.index(log); }
   void set_index(unsigned ctx, Log log, std::uint16_t index) { books_[ctx].live.index(log) = index; }
   std::uint8_t prl_status(unsigned ctx) const { return books_[ctx].live.prl_status; }
+  // Empty when it was not in use with two buffers all the time: then drops change it, which no record shows.
+  std::optional<std::uint8_t> status_by_records(unsigned ctx) const;
   void set_prl_status(unsigned ctx, std::uint8_t status) { books_[ctx].live.prl_status = status; }
   // Events that records have raised, as bits of EVENTS and GUEST_EVENTS.
   std::uint32_t events(unsigned ctx) const { return books_[ctx].live.events; }
   std::uint32_t guest_events(unsigned ctx) const { return books_[ctx].live.guest_events; }
   // A request was answered as epmlfull.
-  void guest_log_full(unsigned ctx) {
-    books_[ctx].live.guest_events |= std::uint32_t{1} << static_cast<unsigned>(GuestEvent::EpmlFull);
-  }
+  void guest_log_full(unsigned ctx) { books_[ctx].live.guest_events |= event_bit(GuestEvent::EpmlFull); }
   void clear_events(unsigned ctx, std::uint32_t bits) { books_[ctx].live.events &= ~bits; }
   void clear_guest_events(unsigned ctx, std::uint32_t bits) { books_[ctx].live.guest_events &= ~bits; }
 
@@ -46,6 +46,9 @@ class LogBooks {
   void forget_older() {
     for (Book& book : books_) book.older.clear();
   }
+  // What software reads of an EPML when nothing is in flight any more: its index, and whether the watermark event is
+  // pending. Returns how many records it has counted.
+  unsigned take_guest_log(unsigned ctx, std::uint16_t index, bool watermark_pending);
   unsigned epml_records() const { return epml_records_; }  // since the last forget_epml_records()
   void forget_epml_records() { epml_records_ = 0; }
 

@@ -60,7 +60,6 @@ void Scoreboard::reset() {
   open_.clear();
   for (auto& sets : used_) sets.clear();
   books_.reset();
-  seen_.clear();
   references_.assign(params_.num_contexts, References{});
   for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) take_active(ctx);
   for (Flight& f : flight_) f = Flight{};
@@ -84,6 +83,12 @@ void Scoreboard::clear_prl_status(unsigned ctx, std::uint8_t full_bits) {
   model_->clear_prl_status(ctx, full_bits);
   books_.set_prl_status(ctx, model_->prl_status(ctx));
   books_.set_index(ctx, Log::Prl, model_->log_index(ctx, Log::Prl));
+}
+
+void Scoreboard::renew_prl(unsigned ctx, std::uint16_t index, std::uint8_t status) {
+  set_log_index(ctx, Log::Prl, index);
+  model_->restore_prl_status(ctx, status);
+  books_.set_prl_status(ctx, status);
 }
 
 void Scoreboard::clear_events(unsigned ctx, std::uint32_t bits) {
@@ -170,6 +175,10 @@ void Scoreboard::invalidation_acknowledged(unsigned id) {
   const TakenInvalidation taken = it->second;
   open_.erase(it);
   ages_.invalidated(taken.inv, *taken.regs, taken.since);
+  // A request that finds its page in a TLB, and waits for a walk, counts as held when the entry has gone.
+  for (Flight& f : flight_) {
+    if (f.busy && f.regs->prl_en && !f.may_be_held) f.may_be_held = may_be_held(f.access, *f.regs);
+  }
   stale_.invalidated(taken);
   for (Flight& f : flight_) {
     if (!f.busy) continue;
@@ -260,18 +269,15 @@ bool Scoreboard::stale_allows(const Answer& answer, const RegisterSet& regs, Wal
   });
 }
 
-Differences Scoreboard::check_alone(const Answer& given, const std::vector<Transaction>& all) {
+Differences Scoreboard::check_alone(const Answer& given, const std::vector<Transaction>& log) {
   Differences out;
-  const std::vector<Transaction> rest = given.prl_known ? std::vector<Transaction>{} : without_prl(all);
-  const std::vector<Transaction>& log = given.prl_known ? all : rest;
   Answer answer = given;
   const unsigned ctx = answer.access.ctx;
   const auto references = [this](const Transaction& t) { return is_prl(t); };
-  answer.access.held = !given.prl_known || (may_be_held(answer) && answer.prl_drops == 0 &&
-                                            std::none_of(log.begin(), log.end(), references));
-  remember_page(answer);
+  answer.access.held = may_be_held(answer.access, *active_[ctx]) && answer.prl_drops == 0 &&
+                       std::none_of(log.begin(), log.end(), references);
   const bool success = std::holds_alternative<Translation>(answer.result);
-  const std::uint16_t index = books_.index(ctx, Log::Pml);
+  const LogIndices before{books_.index(ctx, Log::Pml), books_.index(ctx, Log::Epml)};
   books_.forget_older();
   books_.set_prl_status(ctx, model_->prl_status(ctx));  // drops have changed it, which no record shows
   judge_transactions(log, ctx, out);
@@ -281,13 +287,13 @@ Differences Scoreboard::check_alone(const Answer& given, const std::vector<Trans
     if (answer.from_l2 && !active_[ctx]->gseg.empty()) segment_counts_.reset();
     for (std::string& d : check_hit(answer, active_[ctx])) out.push_back(std::move(d));
   } else {
-    for (std::string& d : check_walk_alone(answer, log, index)) out.push_back(std::move(d));
+    for (std::string& d : check_walk_alone(answer, log, before)) out.push_back(std::move(d));
   }
   return out;
 }
 
 Differences Scoreboard::check_walk_alone(const Answer& answer, const std::vector<Transaction>& log,
-                                         std::uint16_t index) {
+                                         const LogIndices& before) {
   Differences out;
   const unsigned ctx = answer.access.ctx;
   const auto& regs = active_[ctx];
@@ -299,7 +305,14 @@ Differences Scoreboard::check_walk_alone(const Answer& answer, const std::vector
   const std::uint32_t events_before = model_log_events(ctx);
   memory_.forget_written();
   refuse_as_in(answer, log);
-  const Result expected = model_->access(answer.access, &trace);
+  Result expected = model_->access(answer.access, &trace);
+  // A walk that has used a cache and finds the log full begins again. When the record of the guest's buffer took the
+  // last place, the page that the data shares with the buffer is found dirty then.
+  const Fault* fault = std::get_if<Fault>(&expected);
+  if (fault != nullptr && fault->kind == FaultKind::PmlFull && success && regs->epml_en && walker_caches()) {
+    segment_counts_.reset();
+    expected = model_->access(answer.access, &trace);
+  }
   Differences differ;
   if (!(expected == answer.result)) {
     differ.push_back(
@@ -312,7 +325,7 @@ Differences Scoreboard::check_walk_alone(const Answer& answer, const std::vector
   alone.window = window_of(ctx, *regs, answer.responded);
   alone.epoch = epoch_;
   WalkTrace path;
-  if (!differ.empty() && stale_explains(answer, log, index, trace, path)) {
+  if (!differ.empty() && stale_explains(answer, log, before, trace, path)) {
     take_effects(answer, log, events_before);
     segment_counts_.reset();
     trace = path;
@@ -364,8 +377,7 @@ Differences Scoreboard::check_answer(unsigned id, const Answer& answer) {
   if (!f.busy) return {fmt::format("response to id {}, which is not outstanding", id)};
   f.busy = false;
   --in_flight_;
-  expect_reference(answer, *f.regs);
-  remember_page(answer);
+  expect_reference(answer, f);
   Differences found = judge_answer(f, answer);
   if (found.empty() || !f.or_regs) return found;
   f.regs = f.or_regs;

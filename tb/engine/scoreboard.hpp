@@ -18,7 +18,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -46,7 +45,6 @@ struct Answer {
   std::uint64_t accepted = 0;   // cycle
   std::uint64_t responded = 0;  // cycle
   bool from_segments = false;   // the dual check: no walk, and no cache either
-  bool prl_known = true;        // the model's page-reference log stands like the RTL's; alone only
   std::uint32_t prl_drops = 0;  // records of the page-reference log that were dropped meanwhile; alone only
   bool from_l2 = false;         // judged like an answer of the L1, but the segments were held against it
 };
@@ -81,6 +79,8 @@ class Scoreboard {
   void clear_events(unsigned ctx, std::uint32_t bits);
   void clear_guest_events(unsigned ctx, std::uint32_t bits);
   void clear_prl_status(unsigned ctx, std::uint8_t full_bits);
+  // The page-reference log goes on from where the RTL's stands.
+  void renew_prl(unsigned ctx, std::uint16_t index, std::uint8_t status);
   ModelMemory& memory() { return memory_; }
 
   // Software. `now` is the cycle from which it holds.
@@ -122,7 +122,7 @@ class Scoreboard {
   std::optional<SegmentCounts> segment_counts() const { return segment_counts_; }
   // Nothing is in flight any more. `log` is all that memory did since the last such check. `logs` is what the RTL reads
   // now, of each context. The model leaves the page-reference log out while several are in flight: its records are
-  // judged by their places and number, and software has to arm it anew in both before requests go on alone.
+  // judged by their places and number, and renew_prl() has to come before requests go on alone.
   Differences check_quiet(const std::vector<Transaction>& log, const std::vector<LogState>& logs);
 
  private:
@@ -134,6 +134,7 @@ class Scoreboard {
     std::uint64_t epoch = 0;                       // software changes before it was accepted
     bool held = false;                             // its context waits for a shadow root
     std::shared_ptr<const RegisterSet> or_regs;    // LOAD_CR3 came in the meantime: its registers may be these
+    bool may_be_held = false;                      // by a TLB, until an invalidation in that time
     std::vector<TakenInvalidation> invalidations;  // acknowledged while it was in flight
   };
   // Registers that walks were made under, and hence entries of the walker's caches.
@@ -157,9 +158,9 @@ class Scoreboard {
   // Whether the caches of the walker can only say what memory and registers say now, on that path.
   bool settled(const Judge::Question& question, const WalkTrace& path);
   Differences check_hit(const Answer& answer, const std::shared_ptr<const RegisterSet>& regs);
-  Differences check_walk_alone(const Answer& answer, const std::vector<Transaction>& log, std::uint16_t index);
+  Differences check_walk_alone(const Answer& answer, const std::vector<Transaction>& log, const LogIndices& before);
   // What the RTL did from entries that are legally stale: its effects replace those of the model.
-  bool stale_explains(const Answer& answer, const std::vector<Transaction>& log, std::uint16_t index,
+  bool stale_explains(const Answer& answer, const std::vector<Transaction>& log, const LogIndices& before,
                       const WalkTrace& path, WalkTrace& trace);
   void take_effects(const Answer& answer, const std::vector<Transaction>& log, std::uint32_t events_before);
   std::uint32_t model_log_events(unsigned ctx) const;
@@ -177,7 +178,8 @@ class Scoreboard {
   void check_source(const Answer& answer, const WalkTrace& trace, Differences& out) const;
   void check_isolation(const Answer& answer, const RegisterSet& regs, const WalkTrace& trace, Differences& out) const;
   void take_active(unsigned ctx);
-  // A fault because a flag could not be written: requests under other registers may have set that flag since.
+  // A fault because a flag or a bit of a bitmap could not be set: requests under other registers may have set it since,
+  // or one that had the last room in the log that is full.
   bool missing_flags_allow(const Flight& flight, const Answer& answer, WalkTrace& trace);
   Differences explain_without_model(const Flight& flight, const Answer& answer);
   // Returns whether the RTL read all that the model did, and nothing else.
@@ -190,9 +192,8 @@ class Scoreboard {
   bool is_prl(const Transaction& t) const;
   std::vector<Transaction> without_prl(const std::vector<Transaction>& log) const;
   // Whether a TLB may hold the page, so that a walk for it leaves no record in the page-reference log.
-  bool may_be_held(const Answer& answer) const;
-  void remember_page(const Answer& answer);
-  void expect_reference(const Answer& answer, const RegisterSet& regs);
+  bool may_be_held(const Access& access, const RegisterSet& regs) const;
+  void expect_reference(const Answer& answer, const Flight& flight);
   void compare_references(const std::vector<Transaction>& log, const std::vector<LogState>& logs, Differences& out);
   void compare_words(const std::vector<Transaction>& log, bool exact, Differences& out);
   void compare_window(const std::vector<Transaction>& log, Differences& out);
@@ -224,7 +225,6 @@ class Scoreboard {
   std::vector<WalkTrace::Record> records_;                 // of the model, this window
   LogBooks books_;
   bool took_effects_ = false;
-  std::set<std::pair<std::uint8_t, std::uint64_t>> seen_;  // pages that were answered, by size: a TLB may hold them
   struct References {
     std::uint64_t due = 0;    // answers that leave a record
     std::uint64_t least = 0;  // those of them for pages that no TLB holds

@@ -183,8 +183,9 @@ void Scoreboard::judge_transactions(const std::vector<Transaction>& log, std::op
 void Scoreboard::compare_guest_logs(const std::vector<LogState>& logs, Differences& out) {
   unsigned counted = 0;
   for (unsigned ctx = 0; ctx < params_.num_contexts; ++ctx) {
-    counted += static_cast<std::uint16_t>(books_.index(ctx, Log::Epml) - logs[ctx].regs.index(Log::Epml));
-    books_.set_index(ctx, Log::Epml, logs[ctx].regs.index(Log::Epml));
+    const LiveRegs& live = logs[ctx].regs;
+    const bool watermark = (live.guest_events & event_bit(GuestEvent::EpmlWatermark)) != 0;
+    counted += books_.take_guest_log(ctx, live.index(Log::Epml), watermark);
   }
   if (counted != books_.epml_records()) {
     out.push_back(
@@ -226,26 +227,20 @@ std::vector<Transaction> Scoreboard::without_prl(const std::vector<Transaction>&
   return rest;
 }
 
-bool Scoreboard::may_be_held(const Answer& answer) const {
+// Whatever registers it was made under: PRL_EN may have been clear then.
+bool Scoreboard::may_be_held(const Access& access, const RegisterSet& regs) const {
   if (bypass_) return false;
-  for (const PageSize size : {PageSize::k4K, PageSize::k2M, PageSize::k1G}) {
-    const std::uint64_t page = answer.access.gva.value >> page_shift(size);
-    if (seen_.count({static_cast<std::uint8_t>(size), page}) != 0) return true;
-  }
-  return false;
+  const SpaceTag space = SpaceTag::of(access.ctx, regs);
+  return stale_.any(access.ctx, access.gva.value,
+                    [&space](const StaleEntry& entry) { return entry.tag.answers(space); });
 }
 
-void Scoreboard::remember_page(const Answer& answer) {
-  const auto* t = std::get_if<Translation>(&answer.result);
-  if (t == nullptr || !active_[answer.access.ctx]->prl_en) return;
-  seen_.insert({static_cast<std::uint8_t>(t->size), answer.access.gva.value >> page_shift(t->size)});
-}
-
-void Scoreboard::expect_reference(const Answer& answer, const RegisterSet& regs) {
+void Scoreboard::expect_reference(const Answer& answer, const Flight& flight) {
+  const RegisterSet& regs = *flight.regs;
   if (!regs.prl_en || !std::holds_alternative<Translation>(answer.result)) return;
   if (!answer.from_walk && !answer.from_segments) return;
   ++references_[answer.access.ctx].due;
-  if (!may_be_held(answer)) ++references_[answer.access.ctx].least;
+  if (!flight.may_be_held && !may_be_held(answer.access, regs)) ++references_[answer.access.ctx].least;
 }
 
 void Scoreboard::compare_references(const std::vector<Transaction>& log, const std::vector<LogState>& logs,
@@ -258,6 +253,11 @@ void Scoreboard::compare_references(const std::vector<Transaction>& log, const s
     expected.due += references_[ctx].due;
     expected.least += references_[ctx].least;
     references_[ctx] = References{};
+    const std::optional<std::uint8_t> status = books_.status_by_records(ctx);
+    if (status && *status != logs[ctx].regs.prl_status) {
+      out.push_back(
+          fmt::format("PRL_STATUS of context {}: got {:#x}, expected {:#x}", ctx, logs[ctx].regs.prl_status, *status));
+    }
     if (logs[ctx].regs.index(Log::Prl) == books_.index(ctx, Log::Prl)) continue;
     out.push_back(fmt::format("PRL index of context {}: got {:#x}, expected {:#x}", ctx, logs[ctx].regs.index(Log::Prl),
                               books_.index(ctx, Log::Prl)));
@@ -379,13 +379,20 @@ bool Scoreboard::missing_flags_allow(const Flight& flight, const Answer& answer,
   constexpr unsigned kWritable = 0x10;
   constexpr unsigned kFinal = 0x100;
   const Fault* fault = std::get_if<Fault>(&answer.result);
-  if (fault == nullptr || fault->kind != FaultKind::EptViolation) return false;
-  if ((fault->code & (kReadAndWrite | kWritable | kFinal)) != kReadAndWrite) return false;
-  WalkTrace now;
-  judge_.now(answer.access, *flight.regs, &now);
-  bool recalled = false;
-  for (const WalkTrace::Read& read : now.reads) recalled |= history_.take(read.addr, swapped_);
-  return recalled && judge_.possible({answer.access, *flight.regs, flight.window}, answer.result, trace);
+  if (fault == nullptr) return false;
+  const bool log_full = fault->kind == FaultKind::PmlFull || fault->kind == FaultKind::EpmlFull;
+  const bool not_writable =
+      fault->kind == FaultKind::EptViolation && (fault->code & (kReadAndWrite | kWritable | kFinal)) == kReadAndWrite;
+  if (!log_full && !not_writable) return false;
+  trace = WalkTrace{};
+  judge_.now(answer.access, *flight.regs, &trace);
+  for (;;) {
+    bool recalled = false;
+    for (const WalkTrace::Read& read : trace.reads) recalled |= history_.take(read.addr, swapped_);
+    if (!recalled) return false;
+    if (judge_.possible({answer.access, *flight.regs, flight.window}, answer.result, trace)) return true;
+    // The last walk tried found most flags missing: for one of a guest's table it has looked at a bitmap, too.
+  }
 }
 
 }  // namespace vmmu::tb

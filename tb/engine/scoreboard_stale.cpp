@@ -103,13 +103,13 @@ bool Scoreboard::settled(const Judge::Question& question, const WalkTrace& path)
   });
 }
 
-bool Scoreboard::stale_explains(const Answer& answer, const std::vector<Transaction>& log, std::uint16_t index,
+bool Scoreboard::stale_explains(const Answer& answer, const std::vector<Transaction>& log, const LogIndices& before,
                                 const WalkTrace& path, WalkTrace& trace) {
   const RegisterSet& regs = *active_[answer.access.ctx];
   const Deeds deeds = deeds_in(without_prl(log));
   const Judge::Question q = question(answer.access, regs, window_of(answer.access.ctx, regs, answer.responded));
   if (settled(q, path) || !memory_shows(deeds.swaps, words_)) return false;
-  return judge_.explains(q, answer.result, deeds, index, trace);
+  return judge_.explains(q, answer.result, deeds, before, trace);
 }
 
 std::uint32_t Scoreboard::model_log_events(unsigned ctx) const {

@@ -293,6 +293,23 @@ TEST_CASE("EPML: a buffer that EPT does not let be written faults with its own a
   });
 }
 
+TEST_CASE("EPML: a buffer that EPT does not let be written is told as such when PML is full, too", "[logging][epml]") {
+  with_logs([](Preset preset) {
+    LogWorld w(preset, Paging::Nested);
+    w.map_buffer(true);
+    REQUIRE(w.tables.edit_ept(kEpmlPage, 1, {ept::W, 0}));
+    w.commit(0, w.regs);
+    const GuestVirt gva = w.clean_page();
+    w.set_index(Log::Pml, kFullIndex);
+    const Fault fault = w.fails(gva);
+    CHECK(fault.kind == FaultKind::EptViolation);
+    CHECK(fault.address == kEpmlPage.value + 8 * 0x1ff);
+    CHECK_FALSE(fault.gva_valid);
+    CHECK(fault.gva.value == 0);
+    CHECK((w.guest_leaf(gva) & pt::D) == 0);
+  });
+}
+
 TEST_CASE("EPML: when PML is full, the host is told first", "[logging][epml]") {
   with_logs([](Preset preset) {
     LogWorld w(preset, Paging::Nested);

@@ -78,6 +78,8 @@ class Mmu {
   // becomes the one in use with index 511; of two cleared at once the one that was filled first does.
   std::uint8_t prl_status(unsigned ctx) const { return contexts_[ctx].live.prl_status; }
   void clear_prl_status(unsigned ctx, std::uint8_t full_bits);
+  // As it was left by what this model has not seen, like restore(): software cannot write it.
+  void restore_prl_status(unsigned ctx, std::uint8_t status) { contexts_[ctx].live.prl_status = status; }
   // PRL_DROPS: records that found no room since the last clear_prl_drops(); stays at its largest value.
   std::uint32_t prl_drops(unsigned ctx) const { return contexts_[ctx].live.prl_drops; }
   void clear_prl_drops(unsigned ctx) { contexts_[ctx].live.prl_drops = 0; }
