@@ -116,6 +116,7 @@ module vmmu_walker
   // ---------------------------------------------------------------- select
   logic free_exists, parked_exists;
   logic [SlotWidth-1:0] free_slot, parked_slot;
+  logic [SlotWidth-1:0] resumed_q;  // the last one that was: those that wait take turns, because one may wait for another
   always_comb begin
     free_exists   = 1'b0;
     free_slot     = '0;
@@ -131,12 +132,19 @@ module vmmu_walker
         parked_slot   = SlotWidth'(i);
       end
     end
+    for (int i = Slots - 1; i >= 0; i--) begin
+      if (parked_q[i] && `VMMU_MUT(285, SlotWidth'(i) > resumed_q, 1'b0)) parked_slot = SlotWidth'(i);
+    end
   end
   // With every id in quarantine there is nobody left to wait for: the walk fails at once. It borrows the
   // storage of slot 0, whose reply will be dropped.
   logic no_id, start_ok;
   assign no_id    = (&quarantined_i) && (active_q == '0);
-  assign start_ok = miss_valid_i && rsp_room_i && (free_exists || no_id);
+  // Replies and new walks go before those that wait, but no walk begins when one has waited for long.
+  logic [4:0] waited_q;
+  logic overdue;
+  assign overdue  = `VMMU_MUT(286, &waited_q, 1'b0);
+  assign start_ok = miss_valid_i && rsp_room_i && (free_exists || no_id) && !overdue;
 
   logic  sel_valid;
   step_e sel_step;
@@ -163,7 +171,7 @@ module vmmu_walker
 
   logic unused_id;  // ids of this unit have SlotWidth bits
   assign unused_id = ^{timeout_id_i, mem_rsp_i.id};
-  assign miss_ready_o    = !mem_rsp_valid_i && !timeout_valid_i && rsp_room_i && (free_exists || no_id);
+  assign miss_ready_o    = !mem_rsp_valid_i && !timeout_valid_i && rsp_room_i && (free_exists || no_id) && !overdue;
 
   logic  sel_start;
   miss_t sel_miss;
@@ -256,8 +264,16 @@ module vmmu_walker
   logic [47:12] cache_page_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) step_valid_q <= 1'b0;
-    else         step_valid_q <= taken;
+    if (!rst_ni) begin
+      step_valid_q <= 1'b0;
+      resumed_q    <= '0;
+      waited_q     <= '0;
+    end else begin
+      step_valid_q <= taken;
+      if (sel_valid && (sel_step == StepResume)) resumed_q <= sel_slot;
+      if (!parked_exists || (sel_valid && (sel_step == StepResume))) waited_q <= '0;
+      else if (!(&waited_q)) waited_q <= waited_q + 5'd1;
+    end
   end
   always_ff @(posedge clk_i) begin
     if (sel_valid) begin

@@ -1,5 +1,6 @@
 // No page lost, ever: random writes, several in flight, while software drains its logs late, cleans pages, and changes
-// between nested paging and segments. What the logs hold is what was written since it was last cleaned.
+// between nested paging and segments. What the logs hold is what was written since it was last cleaned. The
+// page-reference log has a record, or counts a drop, for each answer that no TLB gave.
 // VMMU_SEED=N runs that seed alone, VMMU_STEPS=N makes so many writes in each run.
 #include <fmt/format.h>
 
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::uint64_t kPageBytes = 0x1000;
 constexpr HostPhys kPmlPage{0x90000000};
+constexpr HostPhys kPrlPage{0x91000000};
+constexpr HostPhys kPrlPage2{0x91001000};
 constexpr HostPhys kBitmap{0x92000000};
 constexpr GuestPhys kEpmlPage{0x30000000};
 constexpr std::uint16_t kTop = 0x1ff;
@@ -51,6 +54,8 @@ class Campaign {
     CHECK(lost_ == 0);
     CHECK(compared_ > 0);
     CHECK(full_ > 0);
+    CHECK(prl_records_ > 0);
+    CHECK(prl_drops_ > 0);
   }
 
  private:
@@ -108,12 +113,14 @@ class Campaign {
       again_.push_back(page_[r.id]);
     } else {
       written_.insert(page_[r.id]);
+      if (regs_.prl_en && (r.source == Source::Walk || r.source == Source::Segment)) ++references_;
     }
   }
 
   // Takes what the logs hold and empties them.
   void drain() {
     full_now_ = false;
+    if (regs_.prl_en && chance(50)) rearm_prl();
     take(
         Log::Pml, pml_, [](unsigned slot) { return HostPhys{kPmlPage.value + 8 * slot}; },
         [](std::uint64_t record) { return record - kFrame.value; });
@@ -137,6 +144,30 @@ class Campaign {
     REQUIRE(rig_.write_register(reg::index(0, log), first));
   }
 
+  void rearm_prl() {
+    if (regs_.prl_double) {
+      REQUIRE(rig_.write_register(reg::host(0, reg::Host::PrlStatus), rig_.get(reg::host(0, reg::Host::PrlStatus))));
+    } else {
+      REQUIRE(rig_.write_register(reg::host(0, reg::Host::PrlIndex), static_cast<std::uint32_t>(random_() % 400)));
+    }
+  }
+  // All records that memory got, and all drops that were counted, are what was answered.
+  void compare_prl() {
+    (void)rig_.get(reg::index(0, Log::Prl));  // waits until memory has them
+    std::uint64_t records = 0;
+    for (const Transaction& t : rig_.memory().log()) {
+      const std::uint64_t page = t.addr.value & kFrameMask;
+      records += t.op == MemOp::Write && (page == kPrlPage.value || page == kPrlPage2.value);
+    }
+    rig_.memory().clear_log();
+    const std::uint64_t drops = rig_.get(reg::host(0, reg::Host::PrlDrops));
+    REQUIRE(rig_.write_register(reg::host(0, reg::Host::PrlDrops), 0));
+    CHECK(records + drops == references_);
+    references_ = 0;
+    prl_records_ += records;
+    prl_drops_ += drops;
+  }
+
   void quiesce() {
     while (outstanding_ != 0 || !again_.empty()) {
       while (outstanding_ != 0) rig_.cycle();
@@ -155,6 +186,7 @@ class Campaign {
     quiesce();
     compare("PML", pml_);
     if (regs_.epml_en) compare("EPML", epml_);
+    compare_prl();
     written_.clear();
     pml_.clear();
     epml_.clear();
@@ -187,6 +219,10 @@ class Campaign {
     regs_ = tables_.regs(plain_regs());
     regs_.pml_en = true;
     regs_.pml_addr = kPmlPage.value;
+    regs_.prl_en = chance(60);
+    regs_.prl_double = chance(50);
+    regs_.prl_addr = kPrlPage.value;
+    regs_.prl_addr2 = kPrlPage2.value;
     regs_.epml_en = chance(60);
     regs_.epml_trigger_ept = chance(50);
     regs_.epml_addr = kEpmlPage.value;
@@ -224,6 +260,8 @@ class Campaign {
   std::array<std::uint16_t, 3> first_{kTop, kTop, kTop};  // index that software wrote, by log
   bool full_now_ = false;
   std::uint64_t full_ = 0, compared_ = 0, lost_ = 0;
+  std::uint64_t references_ = 0;  // answers that leave a record, since the last comparison
+  std::uint64_t prl_records_ = 0, prl_drops_ = 0;
 };
 
 }  // namespace
@@ -231,7 +269,8 @@ class Campaign {
 TEST_CASE("log campaign: no page is lost, whatever software does about full logs", "[logging][campaign]") {
   const bool one = std::getenv("VMMU_SEED") != nullptr;
   for (const Preset preset : device_presets()) {
-    if (!preset_info(preset).has_epml() || !preset_info(preset).has_seg_log()) continue;
+    const PresetInfo& info = preset_info(preset);
+    if (!info.has_epml() || !info.has_seg_log() || !info.has_prl()) continue;
     for (std::uint64_t i = 0; i < (one ? 1u : 5u); ++i) {
       const std::uint64_t seed = seed_or(1 + i);
       INFO("reproduce: VMMU_SEED=" << seed << " build/test_log_campaign_rtl, preset " << preset_name(preset));

@@ -93,10 +93,16 @@ double Burst::accepted_per_cycle() const {
 }
 
 Burst burst(Rig& rig, const std::vector<std::uint64_t>& gvas) {
+  std::vector<Access> reads;
+  for (const std::uint64_t gva : gvas) reads.push_back(user_read(gva));
+  return burst(rig, reads);
+}
+
+Burst burst(Rig& rig, const std::vector<Access>& accesses) {
   constexpr std::size_t kIds = 192;
   Burst b;
-  b.accepted.resize(gvas.size());
-  b.answers.resize(gvas.size());
+  b.accepted.resize(accesses.size());
+  b.answers.resize(accesses.size());
   std::vector<std::size_t> position(kIds);
   std::vector<bool> used(kIds);
   std::size_t answered = 0;
@@ -106,10 +112,10 @@ Burst burst(Rig& rig, const std::vector<std::uint64_t>& gvas) {
     ++answered;
   };
   std::size_t next = 0;
-  while (answered < gvas.size()) {
+  while (answered < accesses.size()) {
     const std::size_t id = next % kIds;
-    if (next < gvas.size() && !rig.presented() && !used[id]) {
-      rig.present(user_read(gvas[next]), static_cast<std::uint8_t>(id));
+    if (next < accesses.size() && !rig.presented() && !used[id]) {
+      rig.present(accesses[next], static_cast<std::uint8_t>(id));
       position[id] = next++;
       used[id] = true;
     }

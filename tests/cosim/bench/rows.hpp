@@ -65,7 +65,8 @@ struct Burst {
   // Requests per cycle of the acceptances; 1 is the most.
   double accepted_per_cycle() const;
 };
-Burst burst(Rig& rig, const std::vector<std::uint64_t>& gvas);
+Burst burst(Rig& rig, const std::vector<Access>& accesses);
+Burst burst(Rig& rig, const std::vector<std::uint64_t>& gvas);  // reads
 
 // The groups of rows.
 void latency_rows(Rows& rows, Preset preset);
