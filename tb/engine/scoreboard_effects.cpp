@@ -186,6 +186,8 @@ void Scoreboard::compare_guest_logs(const std::vector<LogState>& logs, Differenc
     const LiveRegs& live = logs[ctx].regs;
     const bool watermark = (live.guest_events & event_bit(GuestEvent::EpmlWatermark)) != 0;
     counted += books_.take_guest_log(ctx, live.index(Log::Epml), watermark);
+    // Of the model's records in this window only the books know under which registers they were written.
+    model_->clear_event(ctx, GuestEvent::EpmlWatermark);
   }
   if (counted != books_.epml_records()) {
     out.push_back(

@@ -658,3 +658,115 @@ TEST_CASE("scoreboard: several in flight, some from stale pointers", "[scoreboar
   CHECK(b.board.check_answer(1, answer).empty() == legal);
   if (legal) CHECK(b.board.check_quiet(b.log(), {b.index(), 0x1ff, 0x1ff, 0x1ff}).empty());
 }
+
+TEST_CASE("scoreboard: a page that a TLB holds leaves no reference", "[scoreboard][logs]") {
+  Bench b;
+  Access held = write_of(kPage);
+  held.held = true;
+  const auto log_references = [&b] {
+    b.regs.prl_en = true;
+    b.regs.prl_addr = 0x91000000;
+    b.commit(b.regs);
+  };
+  bool legal = false;
+  SECTION("never walked before") { log_references(); }
+  SECTION("walked before") {
+    log_references();
+    REQUIRE(b.alone(b.walk(read_of(kPage))).empty());
+    legal = true;
+  }
+  SECTION("walked before, with the log off") {
+    REQUIRE(b.alone(b.walk(read_of(kPage))).empty());
+    log_references();
+    legal = true;
+  }
+  SECTION("invalidated since") {
+    log_references();
+    REQUIRE(b.alone(b.walk(read_of(kPage))).empty());
+    b.invalidate({InvOp::Invlpg, 0, kPage.value, 0, 0});
+  }
+  CHECK(b.alone(b.walk(held)).empty() == legal);
+}
+
+TEST_CASE("scoreboard: several in flight, a page is held until it is invalidated", "[scoreboard][logs]") {
+  Bench b;
+  b.regs.prl_en = true;
+  b.regs.prl_addr = 0x91000000;
+  b.commit(b.regs);
+  Access held = write_of(kPage);
+  held.held = true;
+  bool legal = false;
+  const auto invalidate = [&b] { b.invalidate({InvOp::Invlpg, 0, kPage.value, 0, 0}); };
+  REQUIRE(b.alone(b.walk(read_of(kPage))).empty());
+  SECTION("before it was accepted") {
+    invalidate();
+    b.board.accepted(1, held, ++b.now);
+  }
+  SECTION("while it is in flight") {
+    b.board.accepted(1, held, ++b.now);
+    invalidate();
+    legal = true;
+  }
+  CHECK(b.board.check_answer(1, b.walk(held)).empty());
+  std::vector<LogState> logs{b.index(), 0x1ff, 0x1ff, 0x1ff};
+  logs[0].regs.index(Log::Prl) = b.player_.log_index(0, Log::Prl);
+  CHECK(b.board.check_quiet(b.log(), logs).empty() == legal);
+}
+
+TEST_CASE("scoreboard: several in flight, the guest's log passes its watermark or does not", "[scoreboard][logs]") {
+  Bench b;
+  constexpr GuestPhys kBuffer{0x30000000};
+  REQUIRE(b.tables->emap(kBuffer, HostPhys{kBuffer.value}) == MapError::None);
+  b.regs.epml_en = true;
+  b.regs.epml_addr = kBuffer.value;
+  bool passed = false;
+  SECTION("at its first record") {
+    b.regs.epml_watermark = 0x1fe;
+    passed = true;
+  }
+  SECTION("at its last record") {
+    b.regs.epml_watermark = 0x1fd;
+    passed = true;
+  }
+  SECTION("not yet") { b.regs.epml_watermark = 0x1fc; }
+  SECTION("before") { b.regs.epml_watermark = 0x1ff; }
+  b.commit(b.regs);
+  b.board.check_quiet({}, {b.index(), 0x1ff, 0x1ff, 0x1ff});
+  std::vector<Transaction> log;
+  for (unsigned i = 0; i < 2; ++i) {
+    const Access access = write_of(GuestVirt{kPage.value + 0x1000 * i});
+    b.board.accepted(i, access, ++b.now);
+    const Answer answer = b.walk(access);
+    log.insert(log.end(), b.log().begin(), b.log().end());
+    CHECK(b.board.check_answer(i, answer).empty());
+  }
+  std::vector<LogState> logs{b.index(), 0x1ff, 0x1ff, 0x1ff};
+  logs[0].regs.index(Log::Epml) = b.player_.log_index(0, Log::Epml);
+  CHECK(b.board.check_quiet(log, logs).empty());
+  CHECK(b.board.log_guest_events(0) == (passed ? event_bit(GuestEvent::EpmlWatermark) : 0));
+}
+
+TEST_CASE("scoreboard: a log is found full for flags that a request in flight with the last room sets",
+          "[scoreboard][logs]") {
+  Bench b;
+  Bench full;
+  full.player_.set_pml_index(0, 0xffff);
+  const Access access = write_of(kPage);
+  const Answer refused{access, full.player_.access(access), true, b.now, b.now};
+  REQUIRE(std::get<Fault>(refused.result).kind == FaultKind::PmlFull);
+  bool in_flight = true;
+  SECTION("in flight with it") {}
+  SECTION("before it") { in_flight = false; }
+  b.board.accepted(1, access, ++b.now);
+  if (in_flight) b.board.accepted(2, access, b.now);
+  const Answer answer = b.walk(access);
+  for (const Transaction& t : b.log()) {
+    if (t.swapped()) b.board.swap_happens(t.addr, t.expected, b.now);
+  }
+  CHECK(b.board.check_answer(1, answer).empty());
+  if (!in_flight) {
+    CHECK(b.board.check_quiet(b.log(), {b.index(), 0x1ff, 0x1ff, 0x1ff}).empty());
+    b.board.accepted(2, access, ++b.now);
+  }
+  CHECK(b.board.check_answer(2, refused).empty() == in_flight);
+}
