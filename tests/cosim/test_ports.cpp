@@ -142,6 +142,33 @@ TEST_CASE("ports: one that misses all the time does not starve another, whether 
   }
 }
 
+TEST_CASE("ports: a walk that has to start again is not overtaken by new ones for ever", "[ports]") {
+  constexpr unsigned kStreamed = 2000;
+  for (const Preset preset : presets_with_ports()) {
+    PortFixture f(preset, 1);  // with such a memory there is a reply or a new walk in every cycle
+    GuestAttr clean = flags_set();
+    clean.dirty = false;
+    f.map(0, clean);
+    for (unsigned n = 1; n <= kStreamed; ++n) f.map(n);
+    const EntryPlace leaf = *f.tables.guest_entry(f.page(0), 1);
+    f.rig.memory().inject_race(leaf.hpa, leaf.word | bit(9));
+    Stream first(f, 0, [&](unsigned i) { return f.page(1 + i % kStreamed); });
+    for (unsigned cycle = 0; cycle < 100; ++cycle) {
+      first.drive();
+      f.rig.cycle();
+    }
+    f.rig.present(write_of(f.page(0)), 200, 1);
+    const std::uint64_t asked = f.rig.now();
+    while (f.answer.count({1, 200}) == 0 && first.sent() < kStreamed) {
+      first.drive();
+      f.rig.cycle();
+    }
+    REQUIRE(f.answer.count({1, 200}) != 0);
+    CHECK(f.answer[{1, 200}].cycle - asked < 300);
+    CHECK((f.rig.words().peek(leaf.hpa) & (bit(9) | pt::D)) == (bit(9) | pt::D));
+  }
+}
+
 TEST_CASE("ports: one that does not take its answers does not keep hits of another waiting", "[ports]") {
   for (const Preset preset : presets_with_ports()) {
     PortFixture f(preset);
