@@ -88,7 +88,8 @@ class Machine {
 
   // The truth, for judging a tracker, not for driving it: pages written since the last call.
   std::unordered_set<std::uint64_t> take_written();
-  std::uint64_t walks() const { return walks_; }  // accesses that no TLB answered; every access with an RTL engine
+  // Accesses that no TLB answered: with the model those that its filter left, else what the RTL counted.
+  std::uint64_t walks() const { return filter_ ? walks_ : engine_.counter(Counter::Walks).value_or(0); }
 
  private:
   struct Frame {

@@ -144,23 +144,29 @@ TEST_CASE("ports: one that misses all the time does not starve another, whether 
 
 TEST_CASE("ports: a walk that has to start again is not overtaken by new ones for ever", "[ports]") {
   constexpr unsigned kStreamed = 2000;
+  constexpr unsigned kPages = 64;
   for (const Preset preset : presets_with_ports()) {
     PortFixture f(preset, 1);  // with such a memory there is a reply or a new walk in every cycle
     GuestAttr clean = flags_set();
     clean.dirty = false;
     f.map(0, clean);
-    for (unsigned n = 1; n <= kStreamed; ++n) f.map(n);
+    for (unsigned n = 1; n <= kPages; ++n) f.map(n);
+    REQUIRE(f.rig.write_register(reg::kGlobalCtrl, reg::kCacheBypass));  // every walk is a long one
     const EntryPlace leaf = *f.tables.guest_entry(f.page(0), 1);
     f.rig.memory().inject_race(leaf.hpa, leaf.word | bit(9));
-    Stream first(f, 0, [&](unsigned i) { return f.page(1 + i % kStreamed); });
+    const auto next = [&](unsigned i) { return f.page(1 + i % kPages); };
+    Stream first(f, 0, next), second(f, 1, next);
     for (unsigned cycle = 0; cycle < 100; ++cycle) {
       first.drive();
+      second.drive();
       f.rig.cycle();
     }
+    while (f.rig.presented(1)) f.rig.cycle();
     f.rig.present(write_of(f.page(0)), 200, 1);
     const std::uint64_t asked = f.rig.now();
-    while (f.answer.count({1, 200}) == 0 && first.sent() < kStreamed) {
+    while (f.answer.count({1, 200}) == 0 && first.sent() < kStreamed && second.sent() < kStreamed) {
       first.drive();
+      second.drive();
       f.rig.cycle();
     }
     REQUIRE(f.answer.count({1, 200}) != 0);
