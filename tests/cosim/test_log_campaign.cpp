@@ -56,6 +56,11 @@ class Campaign {
     CHECK(full_ > 0);
     CHECK(prl_records_ > 0);
     CHECK(prl_drops_ > 0);
+    if (std::getenv("VMMU_STEPS") != nullptr) {
+      fmt::print("{} writes, {} of them found a log full; {} comparisons, {} pages lost; PRL: {} records, {} drops\n",
+                 writes, full_, compared_, lost_, prl_records_, prl_drops_);
+      std::fflush(stdout);
+    }
   }
 
  private:
