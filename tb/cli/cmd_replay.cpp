@@ -27,6 +27,7 @@ struct ReplayOptions {
   unsigned jobs = 1;
   bool fresh = false;
   bool json = false;
+  bool counters = false;
 };
 
 void print_mismatches(const std::vector<ReplayRow>& rows) {
@@ -99,6 +100,7 @@ int replay(const ReplayOptions& options) {
     for (const ReplayRow& row : result.rows) fmt::print("{}\n", json_object(head, row));
   } else {
     fmt::print("{}", table(head, result.rows));
+    if (options.counters) fmt::print("\n{}", counter_table(result.rows));
   }
   if (!options.out.empty()) {
     if (const std::string error = write_report(options.out, head, result.rows); !error.empty()) return unusable(error);
@@ -152,6 +154,7 @@ void add_replay(CLI::App& app, int& status) {
   command->add_option("--out", options->out, "write replay.csv, replay.json and replay.svg into this folder")
       ->type_name("DIR");
   command->add_flag("--fresh", options->fresh, "caches bypassed: every access is a full walk");
+  command->add_flag("--counters", options->counters, "below the table, every counter of the RTL that is not 0");
   command->add_flag("--json", options->json, "one JSON object per replay on standard output");
   command->callback([options, &status] { status = replay(*options); });
 }

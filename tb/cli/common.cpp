@@ -120,6 +120,7 @@ replay: one object per mode and page sizes
                 checks that are not those of the mode
   seconds       time that the replay took
   accesses_per_second  accesses / seconds
+  counter_*     every counter of the RTL's registers, as docs/registers.md names them; absent from the model
   unsupported   why this build cannot do the mode, in which case nothing was replayed; absent otherwise
 
 track: one object per row of a table; the keys are the columns (docs/trackers.md)

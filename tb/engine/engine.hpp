@@ -66,6 +66,11 @@ enum class Counter : std::uint8_t {
 };
 inline constexpr std::size_t kNumCounters = 17;
 
+struct NamedCount {
+  std::string name;
+  std::uint64_t value = 0;
+};
+
 // What one access did.
 struct AccessRecord {
   Access access;
@@ -138,6 +143,9 @@ class Engine {
 
   // Returns an empty optional for a counter that this engine does not have (the model has no caches).
   virtual std::optional<std::uint64_t> counter(Counter c) = 0;
+  // Every counter of the hardware's registers (docs/registers.md), sums over all contexts, in their order: register
+  // name in small letters, with _k for element k of an array; without the clock. None in the model.
+  virtual std::vector<NamedCount> all_counters() { return {}; }
   virtual std::uint64_t cycles() const = 0;  // clock cycles since construction; 0 for the model
 
   // Events of the context that are pending, as bits; and write one to clear.

@@ -37,6 +37,7 @@ class LockstepEngine final : public Engine {
   void issue(const Access& access) override;
   void sync() override;
   std::optional<std::uint64_t> counter(Counter c) override;
+  std::vector<NamedCount> all_counters() override { return rtl_.all_counters(); }
   std::uint64_t cycles() const override { return rtl_.cycles(); }
   bool prl() const override { return rtl_.prl(); }
   bool epml() const override { return rtl_.epml(); }

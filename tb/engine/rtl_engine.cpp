@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "engine/inv_rules.hpp"
+#include "registers/register_table.hpp"
 
 namespace vmmu::tb {
 namespace {
@@ -395,6 +397,27 @@ std::optional<std::uint64_t> RtlEngine::counter(Counter c) {
     case Counter::Merged: return sum(Count::Merged);
   }
   return std::nullopt;
+}
+
+std::vector<NamedCount> RtlEngine::all_counters() {
+  using reg::Count;
+  const std::uint32_t first = reg::counter(0, Count::Requests);
+  const std::uint32_t last = reg::counter(0, Count::WalkSlots, reg::kNumWalkSlotCounters - 1);
+  std::vector<NamedCount> counts;
+  for (const RegisterInfo& info : kRegisterTable) {
+    const std::uint32_t address = register_address(info, 0);
+    if (info.page != RegisterPage::Host || address < first || address > last) continue;
+    if (address == reg::counter(0, Count::Cycles)) continue;  // the clock, the same in every context
+    std::string name(info.name);
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    for (unsigned k = 0; k < info.count; ++k) {
+      if (!rig_.read_register(register_address(info, 0, k))) continue;  // a build without segments lacks those of them
+      NamedCount count{info.count == 1 ? name : fmt::format("{}_{}", name, k), 0};
+      for (unsigned ctx = 0; ctx < num_contexts_; ++ctx) count.value += rig_.get(register_address(info, ctx, k));
+      counts.push_back(std::move(count));
+    }
+  }
+  return counts;
 }
 
 std::uint32_t RtlEngine::events(unsigned ctx) {

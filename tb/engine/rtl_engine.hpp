@@ -49,6 +49,7 @@ class RtlEngine final : public Engine {
   void issue(const Access& access) override;
   void sync() override;
   std::optional<std::uint64_t> counter(Counter c) override;
+  std::vector<NamedCount> all_counters() override;
   std::uint64_t cycles() const override { return rig_.now(); }
   bool prl() const override { return has_prl_; }
   bool epml() const override { return has_epml_; }

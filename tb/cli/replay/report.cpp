@@ -69,6 +69,7 @@ nlohmann::ordered_json fields(const ReportHead& head, const ReplayRow& row) {
   out["mismatches"] = row.mismatches;
   out["seconds"] = row.seconds;
   out["accesses_per_second"] = per_second(row);
+  for (const NamedCount& count : row.counters) out["counter_" + count.name] = count.value;
   if (!row.unsupported.empty()) clear_numbers(out);
   return out;
 }
@@ -76,6 +77,16 @@ nlohmann::ordered_json fields(const ReportHead& head, const ReplayRow& row) {
 std::vector<nlohmann::ordered_json> all_fields(const ReportHead& head, const std::vector<ReplayRow>& rows) {
   std::vector<nlohmann::ordered_json> all;
   for (const ReplayRow& row : rows) all.push_back(fields(head, row));
+  // Rows of what this build cannot do have the columns of the others.
+  const auto fullest =
+      std::max_element(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  if (fullest == all.end()) return all;
+  for (nlohmann::ordered_json& row : all) {
+    if (row.size() == fullest->size()) continue;
+    for (const auto& [key, value] : fullest->items()) {
+      if (!row.contains(key)) row[key] = nullptr;
+    }
+  }
   return all;
 }
 
@@ -176,6 +187,17 @@ std::string table(const ReportHead& head, const std::vector<ReplayRow>& rows) {
     out += text + "\n";
   }
   return out;
+}
+
+std::string counter_table(const std::vector<ReplayRow>& rows) {
+  std::string out;
+  for (const ReplayRow& row : rows) {
+    for (const NamedCount& count : row.counters) {
+      if (count.value == 0) continue;
+      out += fmt::format("{:<22}  {:<18}  {:>14}\n", case_name(row.replay_case), count.name, count.value);
+    }
+  }
+  return out.empty() ? out : fmt::format("{:<22}  {:<18}  {:>14}\n", "mode", "counter", "value") + out;
 }
 
 std::string json_object(const ReportHead& head, const ReplayRow& row) { return json_line(fields(head, row)); }

@@ -24,6 +24,8 @@ std::string case_name(const ReplayCase& replay_case);  // "native 4K", "nested 4
 
 // A table with aligned columns; `-` stands for what an engine does not have.
 std::string table(const ReportHead& head, const std::vector<ReplayRow>& rows);
+// All counters of each replay that are not 0, one per line.
+std::string counter_table(const std::vector<ReplayRow>& rows);
 // One JSON object, without a line end. Absent keys are what an engine does not have.
 std::string json_object(const ReportHead& head, const ReplayRow& row);
 std::string csv(const ReportHead& head, const std::vector<ReplayRow>& rows);

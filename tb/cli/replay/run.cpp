@@ -139,6 +139,7 @@ std::variant<ReplayRow, std::string> replay_once(Engine& engine, const ReplayCas
   Judge judge(space);
   engine.on_complete([&judge](const AccessRecord& record) { judge(record); });
   const Counts before = read_counters(engine);
+  const std::vector<NamedCount> all_before = engine.all_counters();
   const std::uint64_t first_cycle = engine.cycles();
   const std::uint64_t first_mismatch = engine.mismatches();
   const auto begin = std::chrono::steady_clock::now();
@@ -153,6 +154,7 @@ std::variant<ReplayRow, std::string> replay_once(Engine& engine, const ReplayCas
   }
   engine.sync();
   done(unreported);
+  const std::uint64_t last_cycle = engine.cycles();
 
   row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   row.accesses = trace.accesses.size();
@@ -165,9 +167,11 @@ std::variant<ReplayRow, std::string> replay_once(Engine& engine, const ReplayCas
   row.walk_cycles = since(before, after, Counter::WalkCycles);
   row.checks = since(before, after, Counter::SegmentChecks);
   row.filter_hits = since(before, after, Counter::FilterHits);
+  row.counters = engine.all_counters();
+  for (std::size_t n = 0; n < row.counters.size(); ++n) row.counters[n].value -= all_before[n].value;
   row.wanted_per_walk = space.references_per_walk();
   if (const auto hits = since(before, after, Counter::L1Hits)) row.misses = row.accesses - *hits;
-  if (const std::uint64_t cycles = engine.cycles() - first_cycle; cycles != 0) row.cycles = cycles;
+  if (const std::uint64_t cycles = last_cycle - first_cycle; cycles != 0) row.cycles = cycles;
   // The sink refers to what ends here.
   engine.on_complete([](const AccessRecord&) {});
 

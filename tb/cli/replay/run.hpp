@@ -31,6 +31,7 @@ struct ReplayRow {
   std::optional<std::uint64_t> cycles;
   std::optional<std::uint64_t> checks;       // addresses compared with segments
   std::optional<std::uint64_t> filter_hits;  // of these, in range and escaped
+  std::vector<NamedCount> counters;          // all of the hardware's, for this replay alone
   // References of a full walk, where all pages of the trace cost the same.
   std::optional<unsigned> wanted_per_walk;
   std::string unsupported;           // not empty: why this build cannot do the mode; nothing was replayed

@@ -79,6 +79,23 @@ TEST_CASE("report: a row's JSON has the documented keys", "[report]") {
   CHECK(json["accesses_per_second"] == 2000.0);
 }
 
+TEST_CASE("report: every counter is in JSON and CSV, those that counted in a table of their own", "[report]") {
+  ReplayRow row = timed_row();
+  row.counters = {{"swaps", 7}, {"walk_mode_2", 10}, {"fault_kind_3", 0}};
+  const auto json = nlohmann::json::parse(json_object(kHead, row));
+  CHECK(json["counter_swaps"] == 7);
+  CHECK(json["counter_fault_kind_3"] == 0);
+  const std::string table = counter_table({row, untimed_row()});
+  CHECK(table.find("walk_mode_2") != std::string::npos);
+  CHECK(table.find("fault_kind_3") == std::string::npos);
+  CHECK(counter_table({untimed_row()}).empty());
+  // A row without them has empty cells there.
+  const std::string text = csv(kHead, {untimed_row(), row});
+  CHECK(text.find("counter_walk_mode_2") != std::string::npos);
+  const std::string last = text.substr(text.rfind('\n', text.size() - 3) + 1);
+  CHECK(count(text.substr(0, text.find('\n')), ",") + 1 == count(last, ","));  // the trace's name has one
+}
+
 TEST_CASE("report: what an engine does not have is absent from JSON, empty in CSV and a dash in the table",
           "[report]") {
   const auto json = nlohmann::json::parse(json_object(kHead, untimed_row()));
