@@ -160,7 +160,8 @@ TEST_CASE("PML: 511 down to 0, then the next access that must set a flag ends as
   });
 }
 
-TEST_CASE("EPML: the first write of a page records its gVA, aligned, and no other access does", "[logging][epml][ooh]") {
+TEST_CASE("EPML: the first write of a page records its gVA, aligned, and no other access does",
+          "[logging][epml][ooh]") {
   with_logs([](Preset preset) {
     for (const Paging paging : {Paging::Native, Paging::Nested}) {
       LogWorld w(preset, paging);
