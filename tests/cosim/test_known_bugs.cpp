@@ -14,6 +14,20 @@ constexpr std::uint64_t kPageBytes = 0x1000;
 // The value itself, whatever was read of it before.
 std::uint64_t where(RigFixture& f, std::uint64_t gva) { return hpa_of(f.run(read_of(GuestVirt{gva})).result).value; }
 
+// The answers of two requests with ids 0 and 1, the second one so many cycles behind the first.
+std::vector<Response> two_answers(RigFixture& f, const Access& first, unsigned delay, const Access& second) {
+  std::vector<Response> answers;
+  f.rig.on_response = [&](const Response& r) { answers.push_back(r); };
+  (void)f.rig.send(first, 0);
+  f.rig.cycles(delay);
+  (void)f.rig.send(second, 1);
+  f.rig.cycles(60);
+  f.rig.on_response = nullptr;
+  INFO("the second request " << delay << " cycles after the first");
+  REQUIRE(answers.size() == 2);
+  return answers;
+}
+
 }  // namespace
 
 TEST_CASE("known bugs: pages whose addresses differ in one bit are told apart", "[known]") {
@@ -98,16 +112,10 @@ TEST_CASE("known bugs: a lookup while its entry is being written finds it all th
         (void)where(f, (number + n * l1_sets) * kPageBytes);
       }
       const std::uint64_t before = f.rig.get(reg::counter(0, reg::Count::Walks));
-      std::vector<Response> answers;
-      f.rig.on_response = [&](const Response& r) { answers.push_back(r); };
-      (void)f.rig.send(write_of(GuestVirt{number * kPageBytes}), 0);
-      f.rig.cycles(delay);
-      (void)f.rig.send(read_of(GuestVirt{number * kPageBytes}), 1);
-      f.rig.cycles(60);
-      f.rig.on_response = nullptr;
       INFO("read " << delay << " cycles after the write");
-      REQUIRE(answers.size() == 2);
-      for (const Response& r : answers) CHECK(hpa_of(r.result).value == number * kPageBytes + 0x1'0000'0000);
+      const GuestVirt gva{number * kPageBytes};
+      for (const Response& r : two_answers(f, write_of(gva), delay, read_of(gva)))
+        CHECK(hpa_of(r.result).value == number * kPageBytes + 0x1'0000'0000);
       CHECK(f.rig.get(reg::counter(0, reg::Count::Walks)) == before + 1);
     }
   }
@@ -138,16 +146,9 @@ TEST_CASE("known bugs: what was invalidated does not come back while its way is 
       (void)where(f, moved * kPageBytes);
       (void)tables.edit_guest(GuestVirt{moved * kPageBytes}, 1, {0x1'0000'0000, 0x2'0000'0000});
       REQUIRE(f.rig.invalidate({InvOp::Invlpg, 0, moved * kPageBytes, 0, 0}));
-      std::vector<Response> answers;
-      f.rig.on_response = [&](const Response& r) { answers.push_back(r); };
-      (void)f.rig.send(read_of(GuestVirt{beside * kPageBytes}), 0);
-      f.rig.cycles(delay);
-      (void)f.rig.send(read_of(GuestVirt{moved * kPageBytes}), 1);
-      f.rig.cycles(60);
-      f.rig.on_response = nullptr;
       INFO("lookup " << delay << " cycles after the miss beside it");
-      REQUIRE(answers.size() == 2);
-      for (const Response& r : answers) {
+      const Access miss = read_of(GuestVirt{beside * kPageBytes});
+      for (const Response& r : two_answers(f, miss, delay, read_of(GuestVirt{moved * kPageBytes}))) {
         CHECK(hpa_of(r.result).value ==
               (r.id == 0 ? beside * kPageBytes + 0x1'0000'0000 : moved * kPageBytes + 0x2'0000'0000));
       }
